@@ -1,0 +1,129 @@
+"""Announcements after commit: ids and status only. Whoever is told reads the rows themselves.
+
+Three listeners, one sender:
+* threads and coroutines of this process that wait for one request (`waiting_for`),
+* background loops that have new work (`on_work`), and
+* other processes and browsers, over the Channels layer (groups `requests` and `team.<id>`).
+"""
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+ALL_REQUESTS = "requests"
+
+
+def team_group(team_id: int) -> str:
+    return f"team.{team_id}"
+
+
+_lock = threading.Lock()
+_waiters: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
+_work_listeners: list[Callable[[], None]] = []
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def use_loop(loop: asyncio.AbstractEventLoop | None) -> None:
+    """The server's event loop sends on the Channels layer for every thread of its process."""
+    global _loop
+    _loop = loop
+
+
+def on_work(wake: Callable[[], None]) -> None:
+    """`wake` is called after every commit that left an event in the outbox. It must return at once."""
+    _work_listeners.append(wake)
+
+
+def forget_work(wake: Callable[[], None]) -> None:
+    if wake in _work_listeners:
+        _work_listeners.remove(wake)
+
+
+@contextmanager
+def waiting_for(request_id: UUID) -> Iterator[asyncio.Event]:
+    """An event that is set whenever this request is announced. For coroutines; clear it before reading the row."""
+    entry = (asyncio.get_running_loop(), asyncio.Event())
+    with _lock:
+        _waiters[str(request_id)].add(entry)
+    try:
+        yield entry[1]
+    finally:
+        with _lock:
+            _waiters[str(request_id)].discard(entry)
+            if not _waiters[str(request_id)]:
+                del _waiters[str(request_id)]
+
+
+def wake(request_id: str) -> None:
+    """Sets the events of this process that wait for the request. From any thread."""
+    with _lock:
+        entries = list(_waiters.get(request_id, ()))
+    for loop, event in entries:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(event.set)
+
+
+def announce(*, request_id: UUID, reference: str, team_id: int, status: str) -> None:
+    """After the commit of the current transaction, tell everybody that this request has this status now."""
+    message = {
+        "type": "request.changed", "id": str(request_id), "reference": reference, "status": status, "team": team_id,
+    }
+    transaction.on_commit(lambda: _tell(message), robust=True)
+
+
+def announce_work() -> None:
+    """After commit, wake the relay and the executor of this process."""
+    transaction.on_commit(_wake_workers, robust=True)
+
+
+def _wake_workers() -> None:
+    for listener in list(_work_listeners):
+        listener()
+
+
+def _tell(message: dict) -> None:
+    wake(message["id"])
+    if _loop is not None and _loop.is_running():
+        asyncio.run_coroutine_threadsafe(_send(message), _loop)
+    elif not _in_a_loop():
+        async_to_sync(_send)(message)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _send(message: dict) -> None:
+    layer = get_channel_layer()
+    try:
+        await layer.group_send(ALL_REQUESTS, message)
+        await layer.group_send(team_group(message["team"]), message)
+    except (OSError, TimeoutError) as error:  # the rows are the truth; pages catch up on reload
+        log.warning("live announcement of %s not sent: %s", message["reference"], error)
+
+
+async def listen(layer: object | None = None) -> None:
+    """Wakes this process's waiters on announcements of other processes. Runs until cancelled."""
+    layer = layer or get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(ALL_REQUESTS, channel)
+    try:
+        while True:
+            message = await layer.receive(channel)
+            wake(message["id"])
+    finally:
+        await layer.group_discard(ALL_REQUESTS, channel)

@@ -1,0 +1,19 @@
+"""The tables of the gateway, one file per noun. Nothing here reaches outside or moves a request."""
+
+from governance.models.agents import Agent, AgentToken
+from governance.models.assessments import Assessment
+from governance.models.decisions import Decision
+from governance.models.evidence import EvidenceEntry
+from governance.models.executions import Execution
+from governance.models.executor import Event, Job, Pause, Run, Step
+from governance.models.outbox import Heartbeat, OutboxEvent
+from governance.models.people import ApiToken, Membership, Role, Team, User
+from governance.models.requests import GovernanceRequest
+from governance.models.tools import Tool, ToolServer
+from governance.models.transitions import Transition
+
+__all__ = [
+    "Agent", "AgentToken", "ApiToken", "Assessment", "Decision", "Event", "EvidenceEntry", "Execution",
+    "GovernanceRequest", "Heartbeat", "Job", "Membership", "OutboxEvent", "Pause", "Role", "Run", "Step", "Team",
+    "Tool", "ToolServer", "Transition", "User",
+]

@@ -1,0 +1,49 @@
+"""Agents and their tokens."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from governance.models.people import Team, User
+from governance.models.tokens import BearerToken
+
+
+class AgentQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> Self:
+        return self if user.is_superuser else self.filter(team__members=user.pk or 0)
+
+
+class Agent(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="agents")
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="owned_agents",
+        help_text="Answers for the agent; can never decide its requests.",
+    )
+    halted_at = models.DateTimeField(null=True, blank=True)
+    halted_reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "name"], name="agent_name_unique_in_team")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_halted(self) -> bool:
+        return self.halted_at is not None
+
+
+def default_scopes() -> list[str]:
+    return ["mcp"]
+
+
+class AgentToken(BearerToken):
+    KIND = "atlas_agt"
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tokens")
+    scopes = models.JSONField(default=default_scopes)

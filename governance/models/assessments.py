@@ -1,0 +1,48 @@
+"""What the scorer said of a call. Written once, never edited."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from governance.models.requests import GovernanceRequest
+
+
+class Classification(models.TextChoices):
+    LOW = "LOW_RISK", "Low risk"
+    MEDIUM = "MEDIUM_RISK", "Medium risk"
+    HIGH = "HIGH_RISK", "High risk"
+
+
+class Action(models.TextChoices):
+    ALLOW = "ALLOW", "Allow"
+    PAUSE = "PAUSE", "Pause for review"
+
+
+class Assessment(models.Model):
+    request = models.OneToOneField(GovernanceRequest, on_delete=models.PROTECT, related_name="assessment")
+    risk_score = models.PositiveSmallIntegerField()
+    classification = models.CharField(max_length=12, choices=Classification)
+    action = models.CharField(max_length=5, choices=Action)
+    rationale = models.TextField()
+    contributions = models.JSONField(
+        default=list, help_text='What made the score: [{"feature", "label", "points"}], points summing to it.'
+    )
+    scorer = models.CharField(max_length=50)
+    scorer_version = models.CharField(max_length=100, blank=True)
+    failure = models.CharField(
+        max_length=500, blank=True, help_text="Why there was no usable score; the risk then counts as 100."
+    )
+    duration_ms = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(risk_score__lte=100), name="assessment_risk_score_valid"),
+            models.CheckConstraint(
+                condition=Q(classification__in=Classification.values), name="assessment_classification_valid"
+            ),
+            models.CheckConstraint(condition=Q(action__in=Action.values), name="assessment_action_valid"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.risk_score} by {self.scorer}"

@@ -1,0 +1,44 @@
+"""One append-only row per fact. The database refuses to change or remove one (migration 0002)."""
+
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from governance.models.people import Team, User
+from governance.models.requests import GovernanceRequest
+
+
+class Fact(models.TextChoices):
+    RECEIVED = "received", "Received"
+    SCORED = "scored", "Scored"
+    MOVED = "moved", "Moved"
+    DECIDED = "decided", "Decided"
+    EXECUTED = "executed", "Execution claimed"
+    OUTCOME = "outcome", "Outcome"
+    ADMINISTERED = "administered", "Administered"
+
+
+class EvidenceQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> Self:
+        return self if user.is_superuser else self.filter(team__members=user.pk or 0)
+
+
+class EvidenceEntry(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    request = models.ForeignKey(
+        GovernanceRequest, on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+    )
+    fact = models.CharField(max_length=20, choices=Fact)
+    actor = models.CharField(max_length=200)
+    payload = models.TextField(help_text="Canonical JSON (RFC 8785).")
+    at = models.DateTimeField(default=timezone.now)
+
+    objects = EvidenceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "evidence entries"
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.fact}"

@@ -1,0 +1,153 @@
+"""The governance request: one tool call of one agent, from its arrival to its outcome."""
+
+import json
+import secrets
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from governance.models.agents import Agent
+from governance.models.people import Membership, Role, Team, User
+from governance.models.tools import Tool
+from governance.states import OPEN, TERMINAL, UNDECIDED, Status
+
+DECIDING_ROLES = (Role.REVIEWER, Role.ADMIN)
+
+
+def new_reference() -> str:
+    return f"evt_{secrets.token_hex(8)}"
+
+
+class RequestQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> Self:
+        """What this person's teams own. The only way a read may start."""
+        if user.is_superuser:
+            return self
+        return self.filter(team__in=Membership.objects.filter(user_id=user.pk or 0).values("team_id"))
+
+    def open(self) -> Self:
+        return self.filter(status__in=sorted(OPEN))
+
+    def waiting(self) -> Self:
+        """In review and still in time: what a person can decide now."""
+        return self.filter(status=Status.IN_REVIEW, deadline__gt=timezone.now())
+
+    def overdue(self, now: datetime) -> Self:
+        """Past the deadline and neither ended nor executing: the sweeper expires these."""
+        return self.filter(status__in=sorted({*UNDECIDED, Status.APPROVED}), deadline__lte=now)
+
+    def with_parts(self) -> Self:
+        """What a list row or a card shows, in one query."""
+        return self.select_related("agent", "agent__owner", "tool", "tool__server", "assessment", "execution")
+
+
+class GovernanceRequest(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(max_length=20, unique=True, default=new_reference, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="requests")
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="requests")
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="requests")
+    status = models.CharField(max_length=16, choices=Status, default=Status.RECEIVED, editable=False)
+
+    # What was asked, exactly. The text is RFC 8785; what runs is parsed from it after the digest was checked.
+    arguments_json = models.TextField(editable=False)
+    arguments_digest = models.CharField(max_length=64, editable=False)
+    stated_reason = models.TextField(blank=True, editable=False, help_text="The agent's governance_reason.")
+    intent = models.TextField(blank=True, editable=False, help_text="_meta atlas/intent: what the user asked for.")
+    context_json = models.TextField(blank=True, editable=False, help_text="_meta atlas/context, RFC 8785.")
+
+    # The assessment's figures once more, so that the queue sorts and filters without a join.
+    risk_score = models.PositiveSmallIntegerField(null=True, editable=False)
+
+    received_at = models.DateTimeField(default=timezone.now, editable=False)
+    deadline = models.DateTimeField(editable=False)
+    started_at = models.DateTimeField(null=True, editable=False, help_text="First step of the workflow ran.")
+    decided_at = models.DateTimeField(null=True, editable=False)
+    finalized_at = models.DateTimeField(null=True, editable=False, help_text="The workflow has seen the decision.")
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-received_at", "-id"]
+        permissions = [("decide_request", "Can approve or reject a request")]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="request_status_valid"),
+            models.CheckConstraint(
+                condition=Q(risk_score=None) | Q(risk_score__lte=100), name="request_risk_score_valid"
+            ),
+            # A repeated call meets the open request instead of making a second one.
+            models.UniqueConstraint(
+                fields=["agent", "tool", "arguments_digest"], condition=Q(status__in=sorted(OPEN)),
+                name="one_open_request_per_call",
+            ),
+        ]
+        indexes = [
+            # History, newest first, by keyset; whole installation and one team.
+            models.Index(fields=["-received_at", "-id"], name="request_newest"),
+            models.Index(fields=["team", "-received_at", "-id"], name="request_newest_in_team"),
+            models.Index(fields=["team", "status", "-received_at", "-id"], name="request_status_in_team"),
+            models.Index(fields=["agent", "-received_at", "-id"], name="request_newest_of_agent"),
+            models.Index(fields=["tool", "-received_at", "-id"], name="request_newest_of_tool"),
+            # The queue: only what waits, in the three orders it is read in.
+            models.Index(fields=["team", "deadline", "id"], condition=Q(status="in_review"), name="queue_by_deadline"),
+            models.Index(
+                fields=["team", "-risk_score", "deadline", "id"], condition=Q(status="in_review"), name="queue_by_risk"
+            ),
+            # Sweeper, reconciler and nudge look only at what is not finished.
+            models.Index(fields=["deadline"], condition=Q(status__in=sorted(OPEN)), name="request_open_by_deadline"),
+            models.Index(
+                fields=["decided_at"], condition=Q(finalized_at=None, decided_at__isnull=False),
+                name="request_to_finalize",
+            ),
+            models.Index(fields=["agent"], condition=Q(status__in=sorted(OPEN)), name="request_open_of_agent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def get_absolute_url(self) -> str:
+        return reverse("request", args=[self.reference])
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return json.loads(self.arguments_json)
+
+    @property
+    def context(self) -> Any:
+        return json.loads(self.context_json) if self.context_json else None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def is_overdue(self) -> bool:
+        """Past its deadline without an end: readers treat it as not approved, whatever the row still says."""
+        return self.status in {*UNDECIDED, Status.APPROVED} and self.deadline <= timezone.now()
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status == Status.IN_REVIEW and not self.is_overdue
+
+    def why_not_decided_by(self, user: User) -> str:
+        """Why this person may not decide this request; empty when they may. Says nothing about its state."""
+        if not user.is_active or not user.has_perm("governance.decide_request"):
+            return "You need the permission to decide requests (group Reviewers)."
+        if self.agent.owner_id == user.pk:
+            return "You own this agent. Somebody else must decide its requests."
+        if not Membership.objects.filter(user=user, team_id=self.team_id, role__in=DECIDING_ROLES).exists():
+            return "You are not a reviewer of the team that owns this agent."
+        return ""
+
+    def can_be_decided_by(self, user: User) -> bool:
+        return not self.why_not_decided_by(user)
