@@ -22,7 +22,9 @@ def canonical(value: Any) -> str:
     try:
         return rfc8785.dumps(value).decode("utf-8")
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
-        raise InvalidArguments(f"These arguments have no exact JSON form: {error}. Send large numbers as text.") from error
+        raise InvalidArguments(
+            f"These arguments have no exact JSON form: {error}. Send large numbers as text."
+        ) from error
 
 
 def digest(text: str) -> str:
@@ -52,7 +54,8 @@ def bound_arguments(arguments: Mapping[str, Any]) -> tuple[str, str]:
     size = len(text.encode("utf-8"))
     if size > MAX_ARGUMENTS_BYTES:
         raise LimitExceeded(
-            f"The arguments take {size:,} bytes; the limit is {MAX_ARGUMENTS_BYTES:,}. Pass a reference to large data instead."
+            f"The arguments take {size:,} bytes; the limit is {MAX_ARGUMENTS_BYTES:,}. "
+            "Pass a reference to large data instead."
         )
     return text, digest(text)
 

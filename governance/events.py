@@ -3,7 +3,7 @@
 Three listeners, one sender:
 * threads and coroutines of this process that wait for one request (`waiting_for`),
 * background loops that have new work (`on_work`), and
-* other processes and browsers, over the Channels layer (groups `requests` and `team.<id>`).
+* other processes and browsers, over the Channels layer (groups `processes` and `team.<id>`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-ALL_REQUESTS = "requests"
+ALL_PROCESSES = "processes"
 
 
 def team_group(team_id: int) -> str:
@@ -93,10 +93,15 @@ def _wake_workers() -> None:
 
 def _tell(message: dict) -> None:
     wake(message["id"])
+    _broadcast(message, team_group(message["team"]))
+
+
+def _broadcast(message: dict, *groups: str) -> None:
+    """To the other processes, and to the given groups, without making the committing thread wait for them."""
     if _loop is not None and _loop.is_running():
-        asyncio.run_coroutine_threadsafe(_send(message), _loop)
+        asyncio.run_coroutine_threadsafe(_send(message, *groups), _loop)
     elif not _in_a_loop():
-        async_to_sync(_send)(message)
+        async_to_sync(_send)(message, *groups)
 
 
 def _in_a_loop() -> bool:
@@ -107,23 +112,49 @@ def _in_a_loop() -> bool:
     return True
 
 
-async def _send(message: dict) -> None:
+async def _send(message: dict, *groups: str) -> None:
     layer = get_channel_layer()
     try:
-        await layer.group_send(ALL_REQUESTS, message)
-        await layer.group_send(team_group(message["team"]), message)
+        for group in (ALL_PROCESSES, *groups):
+            await layer.group_send(group, message)
     except (OSError, TimeoutError) as error:  # the rows are the truth; pages catch up on reload
-        log.warning("live announcement of %s not sent: %s", message["reference"], error)
+        log.warning("live announcement of %s not sent: %s", message.get("reference", message["type"]), error)
 
 
 async def listen(layer: object | None = None) -> None:
-    """Wakes this process's waiters on announcements of other processes. Runs until cancelled."""
+    """Passes the announcements of other processes on to this one's waiters. Runs until cancelled."""
     layer = layer or get_channel_layer()
     channel = await layer.new_channel()
-    await layer.group_add(ALL_REQUESTS, channel)
+    await layer.group_add(ALL_PROCESSES, channel)
     try:
         while True:
             message = await layer.receive(channel)
-            wake(message["id"])
+            if message["type"] == "token.revoked":
+                _tell_revoked(message["token"])
+            else:
+                wake(message["id"])
     finally:
-        await layer.group_discard(ALL_REQUESTS, channel)
+        await layer.group_discard(ALL_PROCESSES, channel)
+
+
+def announce_token_revoked(token_id: int) -> None:
+    """After commit, tell every process to close the streams of this agent token."""
+    transaction.on_commit(lambda: _revoked(token_id), robust=True)
+
+
+_revocation_listeners: list[Callable[[int], None]] = []
+
+
+def on_token_revoked(close: Callable[[int], None]) -> None:
+    """`close` is called with the token's id, from any thread. It must return at once."""
+    _revocation_listeners.append(close)
+
+
+def _revoked(token_id: int) -> None:
+    _tell_revoked(token_id)
+    _broadcast({"type": "token.revoked", "token": token_id})
+
+
+def _tell_revoked(token_id: int) -> None:
+    for close in list(_revocation_listeners):
+        close(token_id)

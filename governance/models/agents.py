@@ -1,18 +1,16 @@
 """Agents and their tokens."""
 
-from typing import Self
-
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from governance.models.people import Team, User
-from governance.models.tokens import BearerToken
+from governance.models.people import Team
+from governance.models.tokens import BearerToken, TokenQuerySet
+from governance.models.visibility import VisibleQuerySet
 
 
-class AgentQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> Self:
-        return self if user.is_superuser else self.filter(team__members=user.pk or 0)
+class AgentTokenQuerySet(TokenQuerySet, VisibleQuerySet):
+    team_path = "agent__team"
 
 
 class Agent(models.Model):
@@ -26,7 +24,7 @@ class Agent(models.Model):
     halted_reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = AgentQuerySet.as_manager()
+    objects = VisibleQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "name"], name="agent_name_unique_in_team")]
@@ -47,3 +45,5 @@ class AgentToken(BearerToken):
     KIND = "atlas_agt"
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tokens")
     scopes = models.JSONField(default=default_scopes)
+
+    objects = AgentTokenQuerySet.as_manager()

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from governance.models.requests import GovernanceRequest
+from governance.models.visibility import RequestPartQuerySet
 
 
 class Classification(models.TextChoices):
@@ -34,6 +35,8 @@ class Assessment(models.Model):
     )
     duration_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RequestPartQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from governance.models.requests import GovernanceRequest
+from governance.models.visibility import RequestPartQuerySet
 from governance.states import Verdict
 
 
@@ -28,6 +29,8 @@ class Decision(models.Model):
     reason = models.TextField(blank=True)
     source = models.CharField(max_length=10, choices=Source)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RequestPartQuerySet.as_manager()
 
     class Meta:
         constraints = [

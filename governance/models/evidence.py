@@ -1,12 +1,11 @@
 """One append-only row per fact. The database refuses to change or remove one (migration 0002)."""
 
-from typing import Self
-
 from django.db import models
 from django.utils import timezone
 
-from governance.models.people import Team, User
+from governance.models.people import Team
 from governance.models.requests import GovernanceRequest
+from governance.models.visibility import VisibleQuerySet
 
 
 class Fact(models.TextChoices):
@@ -19,11 +18,6 @@ class Fact(models.TextChoices):
     ADMINISTERED = "administered", "Administered"
 
 
-class EvidenceQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> Self:
-        return self if user.is_superuser else self.filter(team__members=user.pk or 0)
-
-
 class EvidenceEntry(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     request = models.ForeignKey(
@@ -34,7 +28,7 @@ class EvidenceEntry(models.Model):
     payload = models.TextField(help_text="Canonical JSON (RFC 8785).")
     at = models.DateTimeField(default=timezone.now)
 
-    objects = EvidenceQuerySet.as_manager()
+    objects = VisibleQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from governance.models.requests import GovernanceRequest
+from governance.models.visibility import RequestPartQuerySet
 
 
 class Execution(models.Model):
@@ -18,6 +19,8 @@ class Execution(models.Model):
     is_unknown = models.BooleanField(default=False, help_text="Nobody can say whether the call had its effect.")
     result = models.JSONField(null=True, help_text='MCP tool result: {"content", "structuredContent", "isError"}.')
     error = models.TextField(blank=True)
+
+    objects = RequestPartQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"execution of {self.request_id}"

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from governance.models.requests import GovernanceRequest
+from governance.models.visibility import RequestPartQuerySet
 
 
 class OutboxEvent(models.Model):
@@ -18,6 +19,8 @@ class OutboxEvent(models.Model):
     # A relay that claims a row pushes this forward; also the back-off after a failure.
     not_before = models.DateTimeField(default=timezone.now)
     last_error = models.CharField(max_length=500, blank=True)
+
+    objects = RequestPartQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -1,12 +1,11 @@
 """Teams and the people in them. A team owns agents and tool servers; a person sees what their teams own."""
 
-from typing import Self
-
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
 
 from governance.models.tokens import BearerToken
+from governance.models.visibility import VisibleQuerySet
 
 
 class User(AbstractUser):
@@ -24,9 +23,8 @@ class Role(models.TextChoices):
     ADMIN = "admin", "Admin"
 
 
-class TeamQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> Self:
-        return self if user.is_superuser else self.filter(members=user.pk or 0)
+class TeamQuerySet(VisibleQuerySet):
+    team_path = "pk"
 
     def default(self) -> "Team":
         """The one team of a small installation."""

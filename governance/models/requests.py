@@ -14,6 +14,7 @@ from django.utils import timezone
 from governance.models.agents import Agent
 from governance.models.people import Membership, Role, Team, User
 from governance.models.tools import Tool
+from governance.models.visibility import VisibleQuerySet
 from governance.states import OPEN, TERMINAL, UNDECIDED, Status
 
 DECIDING_ROLES = (Role.REVIEWER, Role.ADMIN)
@@ -23,13 +24,7 @@ def new_reference() -> str:
     return f"evt_{secrets.token_hex(8)}"
 
 
-class RequestQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> Self:
-        """What this person's teams own. The only way a read may start."""
-        if user.is_superuser:
-            return self
-        return self.filter(team__in=Membership.objects.filter(user_id=user.pk or 0).values("team_id"))
-
+class RequestQuerySet(VisibleQuerySet):
     def open(self) -> Self:
         return self.filter(status__in=sorted(OPEN))
 

@@ -1,15 +1,9 @@
 """Tool servers and their tools, as far as the built-in ones need them."""
 
-from typing import Self
-
 from django.db import models
 
-from governance.models.people import Team, User
-
-
-class ToolServerQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> Self:
-        return self if user.is_superuser else self.filter(team__members=user.pk or 0)
+from governance.models.people import Team
+from governance.models.visibility import VisibleQuerySet
 
 
 class ToolServer(models.Model):
@@ -19,7 +13,7 @@ class ToolServer(models.Model):
     kind = models.CharField(max_length=20, help_text="A key of the setting TOOL_SERVERS.")
     enabled = models.BooleanField(default=True)
 
-    objects = ToolServerQuerySet.as_manager()
+    objects = VisibleQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "slug"], name="tool_server_slug_unique_in_team")]
@@ -28,9 +22,8 @@ class ToolServer(models.Model):
         return self.name
 
 
-class ToolQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> Self:
-        return self if user.is_superuser else self.filter(server__team__members=user.pk or 0)
+class ToolQuerySet(VisibleQuerySet):
+    team_path = "server__team"
 
 
 class Tool(models.Model):

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from governance.models.requests import GovernanceRequest
+from governance.models.visibility import RequestPartQuerySet
 from governance.states import Status
 
 
@@ -16,6 +17,8 @@ class Transition(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     reason = models.TextField(blank=True)
     at = models.DateTimeField(default=timezone.now)
+
+    objects = RequestPartQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

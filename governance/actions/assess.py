@@ -1,0 +1,96 @@
+"""begin_scoring, assess, triage: from a received request to an approval or a place in the queue."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from governance.actions.moves import GATEWAY, _move, record
+from governance.models import Assessment, Decision, GovernanceRequest
+from governance.models.assessments import Action
+from governance.models.decisions import Source
+from governance.models.evidence import Fact
+from governance.scoring.base import Score
+from governance.states import Status, Verdict
+
+
+def begin_scoring(request_id: UUID | str) -> GovernanceRequest:
+    """The request, moved to scoring if it was just received. Safe to repeat: the first step of the workflow.
+
+    `started_at` confirms to the reconciler that the event had its effect.
+    """
+    request = GovernanceRequest.objects.select_related("agent", "tool", "tool__server").get(pk=request_id)
+    if request.status == Status.RECEIVED and not request.is_overdue:
+        now = timezone.now()
+        with transaction.atomic():
+            _move(request, Status.SCORING, actor=GATEWAY, now=now, started_at=now)
+    return request
+
+
+def assess(request: GovernanceRequest, score: Score, *, duration_ms: int) -> Assessment:
+    """Stores the one assessment of a request; a repeated step finds the first."""
+    now = timezone.now()
+    with transaction.atomic():
+        assessment, created = Assessment.objects.get_or_create(
+            request=request,
+            defaults={
+                "risk_score": score.risk_score, "classification": score.classification, "action": score.action,
+                "rationale": score.rationale, "scorer": score.scorer, "scorer_version": score.version,
+                "failure": score.failure[:500], "duration_ms": duration_ms, "created_at": now,
+                "contributions": [
+                    {"feature": part.feature, "label": part.label, "points": part.points}
+                    for part in score.contributions
+                ],
+            },
+        )
+        if created:
+            request.risk_score = score.risk_score
+            request.save(update_fields=["risk_score"])
+            record(
+                request, Fact.SCORED, actor=GATEWAY, now=now, risk_score=score.risk_score,
+                classification=str(score.classification), action=str(score.action), scorer=score.scorer,
+                scorer_version=score.version, failure=score.failure[:500],
+            )
+    return assessment
+
+
+def triage(request_id: UUID | str) -> str:
+    """Approves low risk, queues the rest for a person; the status it found or made. Safe to repeat.
+
+    Without an assessment, with a score at or above the threshold, or against the scorer's own PAUSE, a person decides.
+    """
+    request = GovernanceRequest.objects.select_related("assessment").get(pk=request_id)
+    if request.status != Status.SCORING or request.is_overdue:
+        return str(request.status)
+    now = timezone.now()
+    assessment = getattr(request, "assessment", None)
+    with transaction.atomic():
+        if assessment is not None and _goes_through(assessment):
+            _approve(request, assessment)
+        else:
+            why = assessment.failure or f"Risk Score {assessment.risk_score}" if assessment else "No risk score"
+            _move(request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=f"{why}: a person decides.")
+            record(request, Fact.MOVED, actor=GATEWAY, now=now)
+    return str(request.status)
+
+
+def _goes_through(assessment: Assessment) -> bool:
+    return (
+        assessment.risk_score < settings.RISK_THRESHOLD
+        and assessment.action == Action.ALLOW
+        and not assessment.failure
+    )
+
+
+def _approve(request: GovernanceRequest, assessment: Assessment) -> None:
+    now = timezone.now()
+    reason = f"Auto-approved based on Risk Score {assessment.risk_score} per Article 14 Compliance."
+    _move(request, Status.APPROVED, actor=GATEWAY, now=now, reason=reason, decided_at=now)
+    Decision.objects.create(
+        request=request, verdict=Verdict.APPROVED, reason=reason, source=Source.WORKFLOW, created_at=now
+    )
+    record(
+        request, Fact.DECIDED, actor=GATEWAY, now=now, verdict=str(Verdict.APPROVED), reason=reason,
+        source=str(Source.WORKFLOW), arguments_digest=request.arguments_digest,
+    )

@@ -1,0 +1,67 @@
+"""decide: a person's verdict on exactly this request. The row is the truth; the event only wakes the workflow."""
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.timezone import localtime
+
+from governance.actions.moves import DECIDED, _move, emit, record, reviewer_actor
+from governance.errors import AlreadyDecided, InvalidArguments, NotAllowed, WrongState
+from governance.models import Decision, GovernanceRequest, User
+from governance.models.decisions import Source
+from governance.models.evidence import Fact
+from governance.states import Status, Verdict
+
+MAX_DECISION_REASON_CHARS = 4_000
+
+
+def decide(
+    request: GovernanceRequest, *, reviewer: User, verdict: Verdict, reason: str = "", source: Source
+) -> Decision:
+    """The decision, new or the same reviewer's equal one from before.
+
+    Raises NotAllowed (no right, own agent), AlreadyDecided (by whom and when), WrongState (not waiting, expired) and
+    InvalidArguments (reason too long). Of several at once exactly one wins.
+    """
+    reason = reason.strip()
+    if len(reason) > MAX_DECISION_REASON_CHARS:
+        raise InvalidArguments(f"The reason has more than {MAX_DECISION_REASON_CHARS:,} characters. Shorten it.")
+    with transaction.atomic():
+        request = GovernanceRequest.objects.select_related("agent").get(pk=request.pk)
+        if why := request.why_not_decided_by(reviewer):
+            raise NotAllowed(why)
+        mine = request.decisions.filter(reviewer=reviewer).first()
+        if mine and mine.verdict == verdict:
+            return mine
+        _check_waiting(request)
+        now = timezone.now()
+        actor = reviewer_actor(reviewer)
+        try:
+            _move(request, verdict.status, actor=actor, user=reviewer, now=now, reason=reason, decided_at=now)
+        except WrongState:
+            _check_waiting(GovernanceRequest.objects.get(pk=request.pk))
+            raise
+        decision = Decision.objects.create(
+            request=request, reviewer=reviewer, verdict=verdict, reason=reason, source=source, created_at=now
+        )
+        record(
+            request, Fact.DECIDED, actor=actor, now=now, verdict=str(verdict), reason=reason, source=str(source),
+            arguments_digest=request.arguments_digest,
+        )
+        emit(request, DECIDED, kind="decision")
+    return decision
+
+
+def _check_waiting(request: GovernanceRequest) -> None:
+    """Raises the reason why nobody can decide this request now."""
+    decision = request.decisions.select_related("reviewer").order_by("id").last()
+    if decision is not None:
+        verdict = decision.get_verdict_display().lower()
+        raise AlreadyDecided(
+            f"{request.reference} is already decided: {verdict} by {decision.decided_by} "
+            f"at {localtime(decision.created_at):%Y-%m-%d %H:%M:%S %Z}."
+        )
+    if request.status == Status.EXPIRED or request.is_overdue:
+        raise WrongState(f"{request.reference} expired at {localtime(request.deadline):%Y-%m-%d %H:%M:%S %Z}.")
+    if request.status != Status.IN_REVIEW:
+        status = request.get_status_display().lower()
+        raise WrongState(f"{request.reference} is {status}; nothing waits for a decision.")

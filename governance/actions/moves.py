@@ -1,0 +1,83 @@
+"""The only place that writes a request's status, an evidence entry or an outbox event."""
+
+from datetime import datetime
+from typing import Any
+
+from governance.canonical import canonical
+from governance.errors import WrongState
+from governance.events import announce, announce_work
+from governance.models import EvidenceEntry, GovernanceRequest, OutboxEvent, Team, Transition, User
+from governance.models.evidence import Fact
+from governance.states import Status, can_move
+
+GATEWAY = "gateway"
+
+REQUESTED = "atlas/tool.execution_requested"
+DECIDED = "atlas/sarah.decision"
+
+
+def agent_actor(name: str) -> str:
+    return f"agent:{name}"
+
+
+def reviewer_actor(user: User) -> str:
+    return f"reviewer:{user.username}"
+
+
+def _move(
+    request: GovernanceRequest, to: Status, *, actor: str, now: datetime, reason: str = "", user: User | None = None,
+    **fields: Any,
+) -> None:
+    """Moves the row if it still stands where `request` says, with its transition and its announcement.
+
+    Runs inside the verb's transaction. Raises WrongState when the move is not allowed or another worker was faster.
+    """
+    old = Status(request.status)
+    if not can_move(old, to):
+        raise WrongState(f"{request.reference} is {old.label.lower()} and cannot become {to.label.lower()}.")
+    if to in _ENDS:
+        fields["finished_at"] = now
+    moved = GovernanceRequest.objects.filter(pk=request.pk, status=old).update(status=to, **fields)
+    if moved != 1:
+        raise WrongState(f"{request.reference} is no longer {old.label.lower()}.")
+    request.status = to
+    for name, value in fields.items():
+        setattr(request, name, value)
+    Transition.objects.create(
+        request=request, from_status=old, to_status=to, actor=actor, user=user, reason=reason, at=now
+    )
+    tell(request)
+
+
+_ENDS = {Status.SUCCEEDED, Status.FAILED, Status.OUTCOME_UNKNOWN, Status.DENIED, Status.EXPIRED, Status.CANCELLED}
+
+
+def tell(request: GovernanceRequest) -> None:
+    announce(
+        request_id=request.pk, reference=request.reference, team_id=request.team_id, status=str(request.status)
+    )
+
+
+def record(request: GovernanceRequest, fact: Fact, *, actor: str, now: datetime, **payload: Any) -> None:
+    """One evidence entry about a request. Arguments and results go in as digests only."""
+    EvidenceEntry.objects.create(
+        team_id=request.team_id, request=request, fact=fact, actor=actor, at=now,
+        payload=canonical({"reference": request.reference, "status": str(request.status), **payload}),
+    )
+
+
+def record_administration(team: Team, what: str, *, actor: str, now: datetime, **payload: Any) -> None:
+    """One evidence entry about an agent, a token or a person."""
+    EvidenceEntry.objects.create(
+        team=team, fact=Fact.ADMINISTERED, actor=actor, at=now, payload=canonical({"what": what, **payload})
+    )
+
+
+def emit(request: GovernanceRequest, name: str, *, kind: str, number: int = 1) -> OutboxEvent:
+    """Puts an event for the workflow into the outbox; it leaves after commit."""
+    event = OutboxEvent.objects.create(
+        event_id=f"request:{request.pk}:{kind}:{number}", name=name, request=request,
+        data={"request_id": str(request.pk), "reference": request.reference},
+    )
+    announce_work()
+    return event
