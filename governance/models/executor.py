@@ -5,22 +5,21 @@ from django.utils import timezone
 
 
 class Event(models.Model):
-    """The inbox. One row per accepted event id; kept to recognise a second send within 24 hours."""
+    """The inbox: an accepted event until the executor has started its runs and resumed its waits."""
 
-    event_id = models.CharField(max_length=120, unique=True)
+    event_id = models.CharField(max_length=120)
     name = models.CharField(max_length=100)
     data = models.JSONField(default=dict)
     ts = models.BigIntegerField(help_text="Milliseconds since 1970.")
     received_at = models.DateTimeField(default=timezone.now)
-    processed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["id"], condition=models.Q(processed_at=None), name="executor_event_unprocessed"),
-        ]
 
     def __str__(self) -> str:
         return self.event_id
+
+    @property
+    def as_json(self) -> dict[str, object]:
+        """The event as a function sees it."""
+        return {"id": self.event_id, "name": self.name, "data": self.data, "ts": self.ts}
 
 
 class Run(models.Model):
@@ -28,20 +27,24 @@ class Run(models.Model):
         RUNNING = "RUNNING"
         COMPLETED = "COMPLETED"
         FAILED = "FAILED"
-        CANCELLED = "CANCELLED"
 
     run_id = models.CharField(max_length=40, unique=True)
     function_id = models.CharField(max_length=200)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="runs")
+    # The triggering event's id. After 24 hours a second send of it may start a run again, and takes the key over.
+    event_key = models.CharField(max_length=160)
+    event = models.JSONField()
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
-    stack = models.JSONField(default=list, help_text="Hashed step ids in completion order.")
     output = models.JSONField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["function_id", "event"], name="executor_one_run_per_function_and_event"),
+            models.UniqueConstraint(fields=["function_id", "event_key"], name="executor_one_run_per_event"),
+        ]
+        indexes = [
+            # The clean-up reads what ended long ago.
+            models.Index(fields=["ended_at"], condition=models.Q(ended_at__isnull=False), name="executor_run_ended"),
         ]
 
     def __str__(self) -> str:
@@ -49,7 +52,7 @@ class Run(models.Model):
 
 
 class Step(models.Model):
-    """The memo of one finished step."""
+    """The memo of one finished step. The ids grow in completion order: a run's results commit one after another."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
     step_id = models.CharField(max_length=40)
@@ -65,19 +68,21 @@ class Step(models.Model):
 
 
 class Pause(models.Model):
-    """A wait_for_event that has not been resumed."""
+    """A step that ends at a time with null (sleep) or, before it, with a matching event (wait_for_event)."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="pauses")
     step_id = models.CharField(max_length=40)
     name = models.CharField(max_length=200, blank=True)
-    event_name = models.CharField(max_length=100)
+    event_name = models.CharField(max_length=100, blank=True, help_text="Empty for a sleep.")
     expression = models.TextField(blank=True)
+    # `path=value` of one equality the event must fulfil, so that an event looks at few of many waits.
+    match_key = models.CharField(max_length=200, blank=True)
     expires_at = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "step_id"], name="executor_one_pause_per_step")]
         indexes = [
-            models.Index(fields=["event_name"], name="executor_pause_by_event"),
+            models.Index(fields=["event_name", "match_key"], name="executor_pause_by_event"),
             models.Index(fields=["expires_at"], name="executor_pause_by_expiry"),
         ]
 
@@ -86,18 +91,20 @@ class Pause(models.Model):
 
 
 class Job(models.Model):
-    """One call of a function that is due; claimed by a lease."""
+    """One call of a function that is due at `run_at`; claimed by a lease."""
 
-    key = models.CharField(max_length=200, unique=True)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="jobs")
-    step_id = models.CharField(max_length=40, default="step")
+    step_id = models.CharField(max_length=40, default="step", help_text='The one step to run, or "step": go on.')
     run_at = models.DateTimeField(default=timezone.now)
     attempt = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True)
+    # Counts the claims; a result is kept only while the claim that produced it is the newest.
+    fence = models.PositiveIntegerField(default=0)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "step_id"], name="executor_one_job_per_step")]
         indexes = [models.Index(fields=["run_at", "id"], name="executor_job_due")]
 
     def __str__(self) -> str:
-        return self.key
+        return f"{self.run_id}/{self.step_id}#{self.attempt}"
