@@ -35,16 +35,11 @@ def digest(text: str) -> str:
 def check_depth(value: Any, *, limit: int = MAX_DEPTH) -> None:
     """Raises LimitExceeded when objects and lists are nested deeper than `limit`. Iterative: depth cannot hurt it."""
     layer, depth = [value], 0
-    while layer:
-        layer = [
-            child
-            for item in layer
-            if isinstance(item, Mapping | list)
-            for child in (item.values() if isinstance(item, Mapping) else item)
-        ]
+    while layer := [item for item in layer if isinstance(item, Mapping | list)]:
         depth += 1
-        if depth > limit + 1:
+        if depth > limit:
             raise LimitExceeded(f"The arguments are nested deeper than {limit} levels. Send a flatter structure.")
+        layer = [child for item in layer for child in (item.values() if isinstance(item, Mapping) else item)]
 
 
 def bound_arguments(arguments: Mapping[str, Any]) -> tuple[str, str]:
