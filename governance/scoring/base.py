@@ -54,7 +54,7 @@ class ProposedCall:
         size = len(json.dumps(arguments, ensure_ascii=False).encode("utf-8", "replace"))
         if size > MAX_PAYLOAD_BYTES:
             raise BadAnswer(
-                f"The arguments take {size:,} bytes; the scorer reads at most {MAX_PAYLOAD_BYTES:,}, and never a part of them."
+                f"The arguments take {size:,} bytes; the scorer reads them whole, up to {MAX_PAYLOAD_BYTES:,}."
             )
         return {
             "tool": _cut(self.tool),
@@ -99,7 +99,7 @@ class Score:
         if type(self.risk_score) is not int or not 0 <= self.risk_score <= 100:
             raise ValueError(f"risk_score must be a whole number from 0 to 100, not {self.risk_score!r:.50}")
         if self.classification not in CLASSIFICATIONS or self.action not in ACTIONS:
-            raise ValueError(f"{self.classification!r:.50} and {self.action!r:.50} are not a classification and an action")
+            raise ValueError(f"{self.classification!r:.50}, {self.action!r:.50}: not a classification and an action")
         if (self.action == "PAUSE") != (self.risk_score >= PAUSE_FROM):
             raise ValueError(f"action {self.action} contradicts risk_score {self.risk_score}")
         if not isinstance(self.rationale, str) or not isinstance(self.failure, str):

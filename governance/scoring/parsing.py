@@ -4,7 +4,8 @@ Accepted: a mapping, a JSON object, or text with exactly one JSON object and no 
 around it. Of the object: `risk_score` a whole number 0..100 (42.0 is one; 42.5, 0.85, "42", true and NaN are not: a
 fraction may be on another scale, so it is not rounded), `classification` and `action` exactly one of their values,
 `rationale` a text with something in it. Other keys are ignored; a key given twice is refused. An answer that
-contradicts itself is refused, not repaired: PAUSE below 70, ALLOW from 70 up, HIGH_RISK with ALLOW, LOW_RISK with PAUSE.
+contradicts itself is refused, not repaired: PAUSE below 70, ALLOW from 70 up, HIGH_RISK with ALLOW, LOW_RISK with
+PAUSE.
 
 Plain Python without Django; the Modal app ships it.
 """

@@ -1,4 +1,4 @@
-"""The built-in scorer: explainable rules over the verb, the subject, the arguments, and the arguments against the request.
+"""The built-in scorer: explainable rules over verb, subject, arguments, and the arguments against the request.
 
 Nothing is learned and nothing is sent anywhere. Every point of the score stands in the contributions. What a tool says
 of itself (name, description, hints) is believed only as far as its arguments agree.
@@ -10,8 +10,27 @@ from functools import lru_cache
 from governance.scoring.base import PAUSE_FROM, Contribution, ProposedCall, Score
 from governance.scoring.facts import Facts, facts_of, name_words, text_words
 from governance.scoring.lexicon import (
-    AMOUNT_KEYS, BASE_POINTS, CAPTION_KEYS, CAPTIONS, COMMAND_KEYS, COMMANDS, KIND_OF, LAST_WORD_READS, LINK_TAG,
-    READ_COMMAND, RECIPIENT_KEYS, SUBJECTS, SUBJECTS_OF, SUBMIT_TAG, TEXTS, UNKNOWN, Kind, Subject,
+    AMOUNT_KEYS,
+    BASE_POINTS,
+    CAPTION_KEYS,
+    CAPTIONS,
+    COMMAND_KEYS,
+    COMMAND_SEPARATOR,
+    COMMANDS,
+    KIND_OF,
+    LINK_TAG,
+    NOUN_VERBS,
+    READ_COMMAND,
+    READING_LAST_WORDS,
+    RECIPIENT_KEYS,
+    SILENCED_OUTPUT,
+    SUBJECTS,
+    SUBJECTS_OF,
+    SUBMIT_TAG,
+    TEXTS,
+    UNKNOWN,
+    Kind,
+    Subject,
 )
 
 _MEDIUM_FROM = 40
@@ -65,7 +84,7 @@ def _contributions(call: ProposedCall) -> list[Contribution]:
         parts += _caption_parts(facts)
     parts += _command_parts(facts, kind)
     parts += _amount_parts(facts, kind)
-    if kind.changes:
+    if kind.changes and kind.name != "run":  # a command rarely shares a word with what it is for
         parts += _request_parts(facts, kind)
     return parts
 
@@ -81,7 +100,7 @@ def _kind(name: tuple[str, ...], sentence: str) -> tuple[Kind, str]:
         if word in KIND_OF and (at == 0 or name[at - 1] in _JOINERS or not any(w in KIND_OF for w in name[:at]))
     ]
     source = "its name says"
-    if name and name[-1] in LAST_WORD_READS and (not verbs or name[0] not in KIND_OF):
+    if name and name[-1] in READING_LAST_WORDS and all(word in NOUN_VERBS for word, _ in verbs):
         verbs = [(name[-1], KIND_OF["get"])]
     if not verbs:
         source = "its description says"
@@ -166,7 +185,9 @@ def _caption_parts(facts: Facts) -> list[Contribution]:
 
 
 def _command_parts(facts: Facts, kind: Kind) -> list[Contribution]:
-    texts = [text for key, text in facts.texts if key in COMMAND_KEYS or kind.name == "run"]
+    texts = [
+        SILENCED_OUTPUT.sub("", text) for key, text in facts.texts if key in COMMAND_KEYS or kind.name == "run"
+    ]
     hits = [pattern for pattern in COMMANDS if any(pattern.regex.search(text) for text in texts)]
     # The heaviest in full, the others as traces: one line often matches several.
     hits.sort(key=lambda pattern: -pattern.points)
@@ -174,9 +195,14 @@ def _command_parts(facts: Facts, kind: Kind) -> list[Contribution]:
         Contribution(f"command.{pattern.name}", pattern.label, pattern.points if at == 0 else pattern.points // 4)
         for at, pattern in enumerate(hits)
     ]
-    if not hits and kind.name == "run" and texts and all(READ_COMMAND.search(text) for text in texts):
+    if not hits and kind.name == "run" and texts and all(map(_only_reads, texts)):
         parts.append(Contribution("command.reads", "the command only reads", -18))
     return parts
+
+
+def _only_reads(command: str) -> bool:
+    """Every part of the pipeline is a command that only reads."""
+    return all(READ_COMMAND.match(part) for part in COMMAND_SEPARATOR.split(command) if part.strip())
 
 
 def _amount_parts(facts: Facts, kind: Kind) -> list[Contribution]:
@@ -224,5 +250,7 @@ def _recipient_parts(facts: Facts, asked: set[str]) -> list[Contribution]:
 
 
 def _named_in(recipient: str, asked: set[str]) -> bool:
-    """`emma.johnson@example.com` is meant when the request says Emma."""
-    return any(len(word) > 2 and word in asked for word in text_words(recipient.partition("@")[0]))
+    """`emma.johnson@example.com` and `emmaj` are meant when the request says Emma."""
+    name = recipient.removeprefix("@").partition("@")[0]
+    parts = text_words(name) | {name[:length] for length in range(4, 13)}
+    return any(len(part) > 2 and part in asked for part in parts)
