@@ -54,13 +54,13 @@ def _events(function_id: str, triggers: list[dict[str, Any]]) -> frozenset[str]:
         unknown = {key for key, value in trigger.items() if value} - {"event"}
         if unknown:
             raise ImproperlyConfigured(
-                f"Function {function_id} has a trigger with {', '.join(sorted(unknown))}. The embedded executor supports "
-                "triggers by event name only."
+                f"Function {function_id} has a trigger with {', '.join(sorted(unknown))}. The embedded executor "
+                "supports triggers by event name only."
             )
         if "*" in trigger["event"]:
             raise ImproperlyConfigured(
-                f"Function {function_id} is triggered by the pattern {trigger['event']}. The embedded executor supports "
-                "exact event names only."
+                f"Function {function_id} is triggered by the pattern {trigger['event']}. The embedded executor "
+                "supports exact event names only."
             )
         names.add(trigger["event"])
     if not names:

@@ -14,7 +14,6 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from governance import events
 from governance.models import Job, Run
 from governance.process import identity
 from governance.workflow.embedded import claims
@@ -23,6 +22,7 @@ from governance.workflow.embedded.calls import Answer, Functions, failure
 from governance.workflow.embedded.ingest import expire_pauses, take_in
 from governance.workflow.embedded.results import Backoff, record
 from governance.workflow.health import EXECUTOR, Pulse
+from governance.workflow.loops import Loop
 
 log = logging.getLogger(__name__)
 
@@ -44,49 +44,29 @@ class Executor:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._in_hand: dict[int, Job] = {}
         self._lock = threading.Lock()
-        self._awake = threading.Event()
-        self._stopping = threading.Event()
+        self._dispatcher = Loop("executor", self._round)
         self._pulse = Pulse(EXECUTOR)
         self._next_renewal = self._next_search = 0.0
-        self._threads: list[threading.Thread] = []
+        self._workers = [
+            threading.Thread(target=self._work, name=f"executor-{n}", daemon=True) for n in range(workers)
+        ]
 
     def start(self) -> None:
         """Picks up unfinished runs at once. The threads are daemons: a tool call in flight does not hold the exit."""
-        self._threads = [
-            threading.Thread(target=self._dispatch, name="executor", daemon=True),
-            *(threading.Thread(target=self._work, name=f"executor-{n}", daemon=True) for n in range(self._size)),
-        ]
-        events.on_work(self.wake)
-        for thread in self._threads:
+        self._dispatcher.start()
+        for thread in self._workers:
             thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
         """Begins nothing new. A call in flight keeps its lease: it ends, or its successor takes it over."""
-        events.forget_work(self.wake)
-        self._stopping.set()
-        self._awake.set()
-        for _ in range(self._size):
+        self._dispatcher.begin_stop()
+        for _ in self._workers:
             self._queue.put(None)
         deadline = time.monotonic() + timeout
-        for thread in self._threads:
+        for thread in (self._dispatcher, *self._workers):
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def wake(self) -> None:
-        self._awake.set()
-
     # -- dispatcher --------------------------------------------------------------------------
-
-    def _dispatch(self) -> None:
-        while not self._stopping.is_set():
-            self._awake.clear()
-            try:
-                pause = self._round()
-            except Exception:  # the engine's edge: whatever happens, the loop goes on
-                log.exception("the workflow executor stumbled and goes on")
-                connections.close_all()
-                pause = POLL_SECONDS / 2
-            self._awake.wait(pause)
-        connections.close_all()
 
     def _round(self) -> float:
         """Does what is due now; the seconds until something else is, at most a poll."""
@@ -147,14 +127,14 @@ class Executor:
                 connections.close_all()
                 with self._lock:
                     self._in_hand.pop(job.pk, None)
-                self.wake()
+                self._dispatcher.wake()
         connections.close_all()
 
     def _run(self, job: Job) -> None:
         """Calls the function for one step after the other until its run waits, ends or fails."""
         going: Job | None = job
         while going is not None:
-            if self._stopping.is_set():
+            if self._dispatcher.is_stopping:
                 claims.release(going)
                 return
             going = self._record(going, self._call(going))
@@ -191,8 +171,8 @@ class Executor:
             try:
                 return record(job, answer, max_attempts=self._max_attempts(job.run), backoff=self._backoff)
             except (OperationalError, InterfaceError):
-                if time.monotonic() > deadline or self._stopping.is_set():
+                if time.monotonic() > deadline or self._dispatcher.is_stopping:
                     raise
                 log.warning("the database is away; keeping the result of run %s", job.run.run_id)
                 connections.close_all()
-                self._stopping.wait(0.2)
+                time.sleep(0.2)
