@@ -5,6 +5,13 @@ from django.db import connection
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, tmp_path_factory):
+    """SQLite in a file, not in memory: a test's threads and subprocesses meet the same database and its real locks."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """SQLite empties tables after a transactional test by DELETE, which the append-only triggers refuse.
 
