@@ -5,6 +5,7 @@ embedded workflow executor, built-in scorer.
 """
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ def local_secret(name: str) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
+def require(name: str, why: str = "") -> None:
+    """Refuse to start in production without this variable, in one plain line that names it."""
+    if PRODUCTION and not env(name):
+        raise ImproperlyConfigured(f"{name} is not set. Production does not start without it{why}.")
+
+
 if "pytest" not in sys.modules:  # a developer's own .env must not change what the tests see
     read_dotenv(BASE_DIR / ".env")
 
@@ -83,8 +90,14 @@ DEBUG = env_bool("ATLAS_DEBUG") and not PRODUCTION
 DATA_DIR = Path(env("ATLAS_DATA_DIR", str(BASE_DIR / "data")))
 SECRET_KEY = local_secret("ATLAS_SECRET_KEY")
 
+require("ATLAS_PUBLIC_URL")
+if not env("ATLAS_DATA_DIR"):  # set: SQLite in that folder is meant (the image's /data)
+    require("DATABASE_URL", "; for SQLite on one machine set ATLAS_DATA_DIR to a folder that is kept")
+
 # The address people and agents use; the console's links, cookies and allowed hosts follow from it.
 PUBLIC_URL = env("ATLAS_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+if not PUBLIC_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"ATLAS_PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
 SECURE = PUBLIC_URL.startswith("https://")
 _public_host = PUBLIC_URL.split("://", 1)[-1].split("/", 1)[0]
 ALLOWED_HOSTS = [
@@ -269,8 +282,14 @@ INNGEST_EVENT_KEY = env("INNGEST_EVENT_KEY")
 INNGEST_BASE_URL = env("INNGEST_BASE_URL")
 if bool(INNGEST_SIGNING_KEY) != bool(INNGEST_EVENT_KEY):
     raise ImproperlyConfigured("INNGEST_SIGNING_KEY and INNGEST_EVENT_KEY go together: set both or none.")
-# "inngest" when its keys are set, else the embedded executor of the same function.
-WORKFLOW_DRIVER = "inngest" if INNGEST_SIGNING_KEY else "embedded"
+if INNGEST_SIGNING_KEY and not re.fullmatch(r"(signkey-\w+-)?([0-9a-fA-F]{2})+", INNGEST_SIGNING_KEY):
+    raise ImproperlyConfigured("INNGEST_SIGNING_KEY must be hex digits of even length (openssl rand -hex 32).")
+if INNGEST_BASE_URL:
+    require("INNGEST_SIGNING_KEY", " when INNGEST_BASE_URL is set")
+# "inngest" when its keys are set, else the embedded executor of the same function. Inngest Cloud's keys start with
+# "signkey-"; a plain hex key belongs to a server of one's own, so without that server's address nothing could drive it.
+_inngest_reachable = bool(INNGEST_BASE_URL) or INNGEST_SIGNING_KEY.startswith("signkey-")
+WORKFLOW_DRIVER = "inngest" if INNGEST_SIGNING_KEY and _inngest_reachable else "embedded"
 # Whether this web process also drives the workflow (relay, sweeper and, embedded, the executor).
 RUN_WORKERS = env_bool("ATLAS_RUN_WORKERS", True)
 
@@ -294,6 +313,8 @@ SCORERS = {  # name -> dotted path of a class without arguments; see governance/
     "modal": "governance.scoring.backends.modal.ModalScorer",
     "openai": "governance.scoring.backends.openai.OpenAIScorer",
 }
+if SCORER not in SCORERS:
+    raise ImproperlyConfigured(f"ATLAS_SCORER must be one of {', '.join(SCORERS)}, not {SCORER!r}.")
 SCORER_TIMEOUT_SECONDS = env_int("ATLAS_SCORER_TIMEOUT_SECONDS", 20, low=1, high=300)
 MODAL_FUNCTION_NAME = env("MODAL_FUNCTION_NAME", "nislam-mics/ATLAS-NIST-Measure")
 MODAL_TOKEN_ID = env("MODAL_TOKEN_ID")
@@ -302,6 +323,11 @@ MODAL_ENVIRONMENT = env("MODAL_ENVIRONMENT")
 OPENAI_BASE_URL = env("OPENAI_BASE_URL", "https://api.openai.com/v1")
 OPENAI_API_KEY = env("OPENAI_API_KEY")
 OPENAI_MODEL = env("OPENAI_MODEL", "gpt-5-mini")
+if SCORER == "modal":
+    require("MODAL_TOKEN_ID", " when ATLAS_SCORER is modal")
+    require("MODAL_TOKEN_SECRET", " when ATLAS_SCORER is modal")
+if SCORER == "openai" and OPENAI_BASE_URL.startswith("https://api.openai.com/"):
+    require("OPENAI_API_KEY", " when ATLAS_SCORER is openai")
 
 TOOL_SERVERS = {  # ToolServer.kind -> dotted path of a class taking the ToolServer; see governance/execution.py
     "welfare": "mcp_bridge.downstream.welfare.WelfareServer",
