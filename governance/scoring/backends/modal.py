@@ -1,4 +1,4 @@
-"""Scores by a deployed Modal function that takes ProposedCall.payload() and returns the answer, plain JSON types in CBOR.
+"""Scores by a deployed Modal function: ProposedCall.payload() goes in, the answer comes out, plain JSON types in CBOR.
 
 Two things the client does not do are imposed here: one timeout over connect, look-up, call and poll; and no reply is
 ever unpickled, for that would run code of whoever answers in this process.
@@ -15,6 +15,7 @@ os.environ["MODAL_CONFIG_PATH"] = os.devnull
 os.environ["MODAL_PAYLOAD_FORMAT"] = "cbor"
 os.environ["MODAL_MAX_THROTTLE_WAIT"] = "2"  # seconds; without it a server's retry policy is followed for ever
 
+import cbor2
 import grpclib
 import modal
 import modal._serialization
@@ -104,7 +105,7 @@ def _answer(payload: dict[str, Any]) -> object:
         raise ScorerUnavailable(f"The Modal function failed ({type(error).__name__}).") from None
     except (ConnectionError, OSError, grpclib.GRPCError, grpclib.exceptions.StreamTerminatedError):
         raise ScorerUnavailable("Modal cannot be reached.") from None
-    except (ValueError, TypeError) as error:  # a reply that is not CBOR, or a look-up without what it needs
+    except (ValueError, TypeError, cbor2.CBORError) as error:  # a reply that is not CBOR, or a look-up without what it needs
         raise BadAnswer(f"Modal's reply cannot be read ({type(error).__name__}).") from None
 
 
