@@ -2,7 +2,7 @@ from governance.states import MOVES, OPEN, TERMINAL, UNDECIDED, Status, Verdict,
 
 
 def test_every_status_is_open_or_terminal():
-    assert OPEN | TERMINAL == set(Status)
+    assert set(Status) == OPEN | TERMINAL
     assert not OPEN & TERMINAL
 
 
