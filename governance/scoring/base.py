@@ -7,7 +7,7 @@ values of governance.models.assessments; a test keeps the two lists equal.
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from governance.errors import ScorerUnavailable
@@ -93,7 +93,7 @@ class Score:
     scorer: str = ""
     version: str = ""
     failure: str = ""
-    duration_ms: int = 0
+    duration_ms: int = 0  # filled by registry.score_call
 
     def __post_init__(self) -> None:
         if type(self.risk_score) is not int or not 0 <= self.risk_score <= 100:
@@ -104,10 +104,6 @@ class Score:
             raise ValueError(f"action {self.action} contradicts risk_score {self.risk_score}")
         if not isinstance(self.rationale, str) or not isinstance(self.failure, str):
             raise ValueError("rationale and failure must be text")
-
-    def contributions_json(self) -> list[dict[str, Any]]:
-        """For Assessment.contributions."""
-        return [asdict(contribution) for contribution in self.contributions]
 
 
 class Scorer(Protocol):

@@ -104,17 +104,20 @@ class ModalServer(_Base):
         name = request.object_tag.removesuffix(".*")
         if (request.app_name, name) not in self.functions | self.classes:
             raise grpclib.GRPCError(grpclib.Status.NOT_FOUND, "no such function")
-        metadata = api_pb2.FunctionHandleMetadata(
-            function_name=name, function_type=api_pb2.Function.FUNCTION_TYPE_FUNCTION,
-            supported_input_formats=self.formats,
-        )
+        metadata = self._metadata(name)
         if (request.app_name, name) in self.classes:
-            metadata.method_handle_metadata["assess"].CopyFrom(metadata)
+            metadata.method_handle_metadata["assess"].CopyFrom(self._metadata("assess", method="assess"))
         function = api_pb2.FunctionData(
             ranked_functions=[api_pb2.FunctionData.RankedFunction(rank=0, function=api_pb2.Function())]
         )
         await stream.send_message(
             api_pb2.FunctionGetResponse(function_id="fu-1", handle_metadata=metadata, function=function)
+        )
+
+    def _metadata(self, name: str, *, method: str = "") -> api_pb2.FunctionHandleMetadata:
+        return api_pb2.FunctionHandleMetadata(
+            function_name=name, function_type=api_pb2.Function.FUNCTION_TYPE_FUNCTION,
+            supported_input_formats=self.formats, use_method_name=method,
         )
 
     async def ClassGet(self, stream: grpclib.server.Stream) -> None:
