@@ -271,6 +271,11 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Requests, decisions and agents of the human-in-the-loop governance gateway.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RequestStatus": "governance.states.Status",
+        "HealthStatus": ["ready", "not ready"],
+        "DecisionVerdict": "governance.states.Verdict",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -291,7 +296,8 @@ if INNGEST_BASE_URL:
 _inngest_reachable = bool(INNGEST_BASE_URL) or INNGEST_SIGNING_KEY.startswith("signkey-")
 WORKFLOW_DRIVER = "inngest" if INNGEST_SIGNING_KEY and _inngest_reachable else "embedded"
 # Whether this web process also drives the workflow (relay, sweeper and, embedded, the executor).
-RUN_WORKERS = env_bool("ATLAS_RUN_WORKERS", True)
+# Tests that import the ASGI application get workers only when they ask for them.
+RUN_WORKERS = env_bool("ATLAS_RUN_WORKERS", "pytest" not in sys.modules)
 
 # -- governance ------------------------------------------------------------------------------
 

@@ -1,0 +1,128 @@
+"""A request as its agent reads it: waiting, ended without a run, or the tool's real result. Reads the database."""
+
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import NoReverseMatch
+from mcp import types
+from pydantic import ValidationError
+
+from governance.models import GovernanceRequest
+from governance.states import Status
+
+POLL_AFTER_SECONDS = 10
+REFERENCE = "atlas/reference"  # in _meta of every answer to a governed call
+
+
+def tool_error(text: str, **structured: Any) -> types.CallToolResult:
+    return _answer(text, is_error=True, **structured)
+
+
+def _answer(text: str, *, is_error: bool = False, **structured: Any) -> types.CallToolResult:
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=text)],
+        structured_content=structured or None,
+        is_error=is_error,
+        _meta={REFERENCE: structured["reference"]} if "reference" in structured else None,
+    )
+
+
+def shown_status(request: GovernanceRequest) -> str:
+    """The row's status; an overdue one is expired, whether or not the sweeper has been there."""
+    return str(Status.EXPIRED if request.is_overdue else request.status)
+
+
+def pending_facts(request: GovernanceRequest) -> dict[str, Any]:
+    return {
+        "status": shown_status(request),
+        "reference": request.reference,
+        "review_url": review_url(request),
+        "deadline": request.deadline.astimezone(UTC).isoformat(timespec="seconds"),
+        "poll_after_seconds": POLL_AFTER_SECONDS,
+    }
+
+
+def review_url(request: GovernanceRequest) -> str:
+    try:
+        return f"{settings.PUBLIC_URL}{request.get_absolute_url()}"
+    except NoReverseMatch:
+        return f"{settings.PUBLIC_URL}/"
+
+
+def answer(request_id: UUID) -> types.CallToolResult:
+    """The outcome if there is one, else that the call waits."""
+    request = _load(request_id)
+    return _outcome(request) or _answer(
+        f"PENDING REVIEW (Ref: {request.reference}). Action queued subject to governance checks.",
+        **pending_facts(request),
+    )
+
+
+def outcome(request_id: UUID) -> types.CallToolResult | None:
+    """The answer to a call that has ended; None while it is open."""
+    return _outcome(_load(request_id))
+
+
+def _load(request_id: UUID) -> GovernanceRequest:
+    return GovernanceRequest.objects.select_related("execution").get(pk=request_id)
+
+
+def _outcome(request: GovernanceRequest) -> types.CallToolResult | None:
+    status = shown_status(request)
+    if (stored := tool_result(request)) is not None:
+        return real_result(request, stored)
+    if status not in _ENDS:
+        return None
+    facts: dict[str, Any] = {"status": status, "reference": request.reference}
+    if reason := why(request):
+        facts["reason"] = reason
+    return tool_error(explain(request), **facts)
+
+
+def tool_result(request: GovernanceRequest) -> dict[str, Any] | None:
+    """What the tool answered, as stored, once the request has ended with it."""
+    if request.status in (Status.SUCCEEDED, Status.FAILED):
+        return request.execution.result
+    return None
+
+
+def real_result(request: GovernanceRequest, stored: dict[str, Any]) -> types.CallToolResult:
+    meta = {**(stored.get("_meta") or {}), REFERENCE: request.reference}
+    try:
+        return types.CallToolResult.model_validate({**stored, "_meta": meta})
+    except ValidationError:
+        return tool_error(
+            f"The tool ran (Ref: {request.reference}), but its answer is not a valid MCP result. Do not call it again; "
+            "a person can read the answer in the console.",
+            status=str(request.status), reference=request.reference,
+        )
+
+
+_ENDS = {
+    Status.SUCCEEDED: "EXECUTED (Ref: {ref}).",
+    Status.FAILED: "FAILED (Ref: {ref}). The tool could not run the approved call, and it had no effect.",
+    Status.OUTCOME_UNKNOWN: "OUTCOME UNKNOWN (Ref: {ref}). The call was started, and nobody can say whether it had its "
+    "effect. A person must look. Do not call it again.",
+    Status.DENIED: "REJECTED (Ref: {ref}). The call was not executed. Do not repeat it unchanged; tell the user.",
+    Status.EXPIRED: "EXPIRED (Ref: {ref}). Nobody approved the call in time. It was not executed.",
+    Status.CANCELLED: "CANCELLED (Ref: {ref}). The call was not executed.",
+}
+
+
+def explain(request: GovernanceRequest) -> str:
+    """One paragraph on a request that has ended, with the reviewer's or the tool server's reason."""
+    text = _ENDS[Status(shown_status(request))].format(ref=request.reference)
+    reason = why(request)
+    return f"{text} Reason: {reason}" if reason else text
+
+
+def why(request: GovernanceRequest) -> str:
+    """The reviewer's words on a rejection, the tool server's on a failure; else empty."""
+    if request.status == Status.DENIED:
+        decision = request.decisions.order_by("id").last()
+        return decision.reason if decision else ""
+    if request.status in (Status.FAILED, Status.OUTCOME_UNKNOWN):
+        return request.execution.error
+    return ""

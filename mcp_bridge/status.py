@@ -1,0 +1,140 @@
+"""check_status, the gateway's own tool: its health, and an agent's own requests. Read-only, not governed."""
+
+import json
+import time
+from datetime import UTC
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+from mcp import types
+
+from governance.models import GovernanceRequest
+from governance.states import Status
+from governance.workflow.health import workflow_health
+from mcp_bridge import present
+from mcp_bridge.auth import Caller
+
+NAME = "check_status"
+LISTED = 50
+HEALTH_SECONDS = 2.0
+
+TOOL = types.Tool(
+    name=NAME,
+    title="Check governance status",
+    description=(
+        "Asks the governance gateway. With a reference (evt_…): the status of that call of yours, the decision, the "
+        "reviewer's reason and, once it was executed, the tool's real result. Without one: whether the gateway is "
+        "healthy, and your open requests."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "reference": {"type": "string", "description": "The reference of a governed call, as in PENDING REVIEW."}
+        },
+        "additionalProperties": False,
+    },
+    annotations=types.ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    ),
+)
+
+_health: tuple[float, list[str]] = (0.0, [])
+
+
+def check_status(caller: Caller, arguments: dict[str, Any]) -> types.CallToolResult:
+    """Raises nothing but database errors; bad arguments are a tool error."""
+    if unknown := sorted(set(arguments) - {"reference"}):
+        return present.tool_error(f"check_status takes only `reference`, not {', '.join(unknown)[:200]}.")
+    reference = arguments.get("reference") or ""
+    if not isinstance(reference, str):
+        return present.tool_error("reference must be a string such as evt_0123456789abcdef.")
+    return _one(caller, reference.strip()) if reference.strip() else _all(caller)
+
+
+def _one(caller: Caller, reference: str) -> types.CallToolResult:
+    request = (
+        GovernanceRequest.objects.select_related("execution", "tool")
+        .filter(agent_id=caller.agent_id, reference=reference[:20])
+        .first()
+    )
+    if request is None or request.reference != reference:
+        return present.tool_error(f"No such reference among your requests: {reference[:40]}.")
+    facts = _facts(request)
+    stored = present.tool_result(request)
+    if stored is not None:
+        facts["result"] = stored
+    result = types.CallToolResult(
+        content=[types.TextContent(type="text", text=_sentence(request, facts))],
+        structured_content=facts,
+        _meta={present.REFERENCE: request.reference},
+    )
+    if stored is not None:
+        result.content.extend(present.real_result(request, stored).content)
+    return result
+
+
+def _facts(request: GovernanceRequest) -> dict[str, Any]:
+    facts = {**present.pending_facts(request), "tool": request.tool.exposed_name}
+    decision = request.decisions.order_by("id").last()
+    if decision is not None:
+        facts["decision"] = str(decision.verdict)
+        facts["decided_at"] = decision.created_at.astimezone(UTC).isoformat(timespec="seconds")
+        facts["reason"] = decision.reason
+    if error := getattr(getattr(request, "execution", None), "error", ""):
+        facts["error"] = error
+    if facts["status"] not in _OPEN_TEXT:
+        del facts["poll_after_seconds"]
+    return facts
+
+
+_OPEN_TEXT = {
+    Status.RECEIVED: "is received and about to be assessed",
+    Status.SCORING: "is being assessed",
+    Status.IN_REVIEW: "waits for a person's decision",
+    Status.APPROVED: "is approved and about to be executed",
+    Status.EXECUTING: "is approved and being executed",
+}
+
+
+def _sentence(request: GovernanceRequest, facts: dict[str, Any]) -> str:
+    status = Status(facts["status"])
+    if status in _OPEN_TEXT:
+        text = f"{request.reference} ({request.tool.exposed_name}) {_OPEN_TEXT[status]}."
+    elif "result" in facts:
+        ran = "ran" if status == Status.SUCCEEDED else "ran and reported an error"
+        text = f"{request.reference} ({request.tool.exposed_name}) was approved; the tool {ran}. Its result follows."
+    else:
+        return present.explain(request)
+    return f"{text} Decision: {facts['decision']}. Reason: {facts['reason']}" if facts.get("reason") else text
+
+
+def _all(caller: Caller) -> types.CallToolResult:
+    problems = _problems()
+    mine = GovernanceRequest.objects.filter(agent_id=caller.agent_id).open()
+    mine = mine.filter(Q(deadline__gt=timezone.now()) | Q(status=Status.EXECUTING))
+    rows = list(mine.select_related("tool").order_by("-received_at", "-id")[: LISTED + 1])
+    count = mine.count() if len(rows) > LISTED else len(rows)
+    facts = {
+        "gateway": "healthy" if not problems else "degraded",
+        "problems": problems,
+        "agent": caller.agent_name,
+        "open_count": count,
+        "open_requests": [
+            {**present.pending_facts(row), "tool": row.tool.exposed_name} for row in rows[:LISTED]
+        ],
+    }
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=json.dumps(facts, ensure_ascii=False))],
+        structured_content=facts,
+    )
+
+
+def _problems() -> list[str]:
+    """Why the workflow stands still, looked up at most every two seconds."""
+    global _health
+    until, problems = _health
+    if until <= time.monotonic():
+        problems = workflow_health()
+        _health = (time.monotonic() + HEALTH_SECONDS, problems)
+    return problems
