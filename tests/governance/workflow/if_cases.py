@@ -1,0 +1,37 @@
+"""What an `if` must say, on both drivers: (expression, data of the trigger, data that arrives, whether it matches)."""
+
+U = "5f0c2e1a-1b7e-4f0e-9d3b-0a5f6b7c8d9e"
+
+CASES: list[tuple[str, dict, dict, bool]] = [
+    ("async.data.id == event.data.id", {"id": U}, {"id": U}, True),
+    ("async.data.id == event.data.id", {"id": U}, {"id": U.replace("5", "6")}, False),
+    ("event.data.id == async.data.id", {"id": U}, {"id": U}, True),
+    ("async.data.id != event.data.id", {"id": U}, {"id": "other"}, True),
+    ("async.data.id != event.data.id", {"id": U}, {"id": U}, False),
+    ("async.data.id == event.data.id && async.data.ok == true", {"id": U}, {"id": U, "ok": True}, True),
+    ("async.data.id == event.data.id && async.data.ok == true", {"id": U}, {"id": U, "ok": False}, False),
+    ("async.data.kind == 'a'", {}, {"kind": "a"}, True),
+    ('async.data.kind == "a"', {}, {"kind": "a"}, True),
+    ("async.data.kind == 'a'", {}, {"kind": "A"}, False),
+    ("async.data.n == 1", {}, {"n": 1}, True),
+    ("async.data.n == 1.0", {}, {"n": 1}, True),
+    ("async.data.n == event.data.n", {"n": 1.0}, {"n": 1}, True),
+    ("async.data.n == '1'", {}, {"n": 1}, False),
+    ("async.data.n == 1", {}, {"n": "1"}, False),
+    ("async.data.n == true", {}, {"n": 1}, False),
+    ("async.data.n == event.data.n", {"n": True}, {"n": 1}, False),
+    ("async.data.gone == null", {}, {"x": 1}, True),
+    ("async.data.gone == null", {}, {"gone": None}, True),
+    ("async.data.gone == null", {}, {"gone": 0}, False),
+    ("async.data.gone != null", {}, {"gone": 0}, True),
+    ("async.data.gone == event.data.gone", {}, {}, False),
+    ("async.data.gone == event.data.id", {"id": U}, {}, False),
+    ("async.data.a.b == event.data.a.b", {"a": {"b": U}}, {"a": {"b": U}}, True),
+    ("async.data.a.b == event.data.a.b", {"a": {"b": U}}, {"a": U}, False),
+    ("async.data.list == event.data.list", {"list": [1, "x"]}, {"list": [1, "x"]}, True),
+    ("async.data.list == event.data.list", {"list": [1, "x"]}, {"list": ["x", 1]}, False),
+    ("async.data.map == event.data.map", {"map": {"k": 1}}, {"map": {"k": 1}}, True),
+    ("async.data.text == event.data.text", {"text": 'a"b'}, {"text": 'a"b'}, False),
+    ("async.data.text == event.data.text", {"text": "a\\b"}, {"text": "a\\b"}, False),
+    ("async.data.text == event.data.text", {"text": "a\nb"}, {"text": "a\nb"}, False),
+]
