@@ -1,13 +1,19 @@
 """Every address of the gateway outside /mcp (see asgi.py)."""
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
+from governance.workflow.serve import inngest_view
+from reviews import health
 from reviews.webhook import approval
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/inngest", inngest_view, name="inngest"),
+    path("api/", include("reviews.api_urls")),
     re_path(r"^webhook/approval/?$", approval, name="webhook-approval"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
 ]
 
 handler400 = "reviews.problems.bad_request"

@@ -11,7 +11,7 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -29,10 +29,10 @@ from reviews.access import user_of_token, visible_request
 from reviews.authentication import CHALLENGE, NOT_A_REVIEWER, bearer_of
 from reviews.models import SeenSignature
 from reviews.problems import error_body, problem, problem_of
+from reviews.strict_json import MAX_BODY, BadJson, loads, printable
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 64 * 1024
 WINDOW = timedelta(minutes=5)
 KEPT = timedelta(hours=1)  # beyond the window, for processes whose clocks differ
 VERDICTS = {"APPROVED": Verdict.APPROVED, "REJECTED": Verdict.REJECTED, "DENIED": Verdict.REJECTED}
@@ -161,14 +161,14 @@ def _use_once(digest: str, until: datetime) -> None:
 def _read(body: bytes) -> Signal:
     """The signal in the body. Raises Refused (400) naming the field."""
     try:
-        data = json.loads(body.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise Refused(400, "invalid_json", "The body is not JSON.") from None
+        data = loads(body)
+    except BadJson as error:
+        raise Refused(400, "invalid" if error.field else "invalid_json", str(error), error.field) from None
     if not isinstance(data, dict):
         raise Refused(400, "invalid", "The body must be a JSON object with decision and event_id.")
     for name in data:
         if name not in FIELDS:
-            raise _invalid(_printable(name), f"There is no field {_printable(name)}; there are {', '.join(FIELDS)}.")
+            raise _invalid(printable(name), f"There is no field {printable(name)}; there are {', '.join(FIELDS)}.")
     return Signal(_verdict(data), _reference(data), _reason(data))
 
 
@@ -197,21 +197,3 @@ def _reason(data: dict[str, Any]) -> str:
 
 def _invalid(field: str, message: str) -> Refused:
     return Refused(400, "invalid", message, field)
-
-
-def _printable(name: str) -> str:
-    return ascii(name[:40])[1:-1]
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers may take two different ones of a repeated field; here nobody guesses."""
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = _printable(next(name for name in names if names.count(name) > 1))
-        raise Refused(400, "invalid", f"The field {twice} stands there twice.", twice)
-    return data
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,198 @@
+"""The shapes of REST: what is read, and the one thing that is written, a verdict."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from governance.actions.decide import MAX_DECISION_REASON_CHARS
+from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Transition
+from governance.states import Verdict
+
+
+class RequestAgentSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Agent
+        fields = ("id", "name")
+        extra_kwargs = {"name": {"help_text": "Unique within its team."}}
+
+
+class RequestSerializer(serializers.ModelSerializer):
+    """A row of the list."""
+
+    reference = serializers.CharField(help_text="evt_ and 16 hexadecimal digits.")
+    team = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    agent = RequestAgentSerializer(read_only=True)
+    tool = serializers.CharField(source="tool.exposed_name", help_text="As agents call it.")
+    tool_server = serializers.CharField(source="tool.server.slug")
+    is_waiting = serializers.BooleanField(help_text="In review and still in time: a person can decide it now.")
+
+    class Meta:
+        model = GovernanceRequest
+        fields = (
+            "reference", "status", "is_waiting", "team", "agent", "tool", "tool_server", "risk_score", "received_at",
+            "deadline", "decided_at", "finished_at",
+        )
+        read_only_fields = fields
+
+
+class ContributionSerializer(serializers.Serializer):
+    feature = serializers.CharField()
+    label = serializers.CharField()
+    points = serializers.FloatField()
+
+
+class AssessmentSerializer(serializers.ModelSerializer):
+    contributions = ContributionSerializer(many=True, help_text="What made the score; the points sum to it.")
+
+    class Meta:
+        model = Assessment
+        fields = (
+            "risk_score", "classification", "action", "rationale", "contributions", "scorer", "scorer_version",
+            "failure", "duration_ms", "created_at",
+        )
+        read_only_fields = fields
+
+
+class DecisionSerializer(serializers.ModelSerializer):
+    decided_by = serializers.CharField(help_text="The reviewer's name, or “the gateway” below the risk threshold.")
+
+    class Meta:
+        model = Decision
+        fields = ("verdict", "reason", "decided_by", "source", "created_at")
+        read_only_fields = fields
+
+
+class TransitionSerializer(serializers.ModelSerializer):
+    from_status = serializers.CharField(help_text="Empty for the arrival.")
+
+    class Meta:
+        model = Transition
+        fields = ("from_status", "to_status", "actor", "reason", "at")
+        read_only_fields = fields
+
+
+class ExecutionSerializer(serializers.ModelSerializer):
+    result = serializers.SerializerMethodField(help_text="The MCP tool result.")
+
+    class Meta:
+        model = Execution
+        fields = ("claimed_at", "attempts", "returned_at", "is_error", "is_unknown", "result", "error")
+        read_only_fields = fields
+
+    @extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
+    def get_result(self, execution: Execution) -> Any:
+        return execution.result
+
+
+class RequestDetailSerializer(RequestSerializer):
+    """One request with everything a reviewer may know of it."""
+
+    arguments = serializers.SerializerMethodField(help_text="Exactly what runs when it is approved.")
+    context = serializers.SerializerMethodField(help_text="_meta atlas/context of the call.")
+    assessment = serializers.SerializerMethodField()
+    decisions = DecisionSerializer(many=True, read_only=True)
+    transitions = TransitionSerializer(many=True, read_only=True)
+    execution = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GovernanceRequest
+        fields = (
+            *RequestSerializer.Meta.fields, "arguments", "arguments_digest", "stated_reason", "intent", "context",
+            "assessment", "decisions", "transitions", "execution",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_arguments(self, request: GovernanceRequest) -> dict[str, Any]:
+        return request.arguments
+
+    @extend_schema_field(OpenApiTypes.ANY)
+    def get_context(self, request: GovernanceRequest) -> Any:
+        return request.context
+
+    # A reverse one-to-one raises when there is no row yet; these answer null.
+    @extend_schema_field(AssessmentSerializer(allow_null=True))
+    def get_assessment(self, request: GovernanceRequest) -> dict[str, Any] | None:
+        assessment = getattr(request, "assessment", None)
+        return AssessmentSerializer(assessment).data if assessment else None
+
+    @extend_schema_field(ExecutionSerializer(allow_null=True))
+    def get_execution(self, request: GovernanceRequest) -> dict[str, Any] | None:
+        execution = getattr(request, "execution", None)
+        return ExecutionSerializer(execution).data if execution else None
+
+
+class VerdictSerializer(serializers.Serializer):
+    """What a reviewer sends to decide."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=MAX_DECISION_REASON_CHARS, trim_whitespace=True,
+        help_text="Shown to the agent and kept as evidence.",
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses fields it does not know (a misspelt reason would be lost) and numbers posing as text."""
+        if isinstance(data, dict):
+            for name, value in data.items():
+                if name not in self.fields:
+                    raise serializers.ValidationError({name[:40]: "There is no such field; send verdict and reason."})
+                if not isinstance(value, str):
+                    raise serializers.ValidationError({name: "This must be text."})
+        return super().to_internal_value(data)
+
+
+class DecidedSerializer(DecisionSerializer):
+    """The decision that stands now."""
+
+    reference = serializers.CharField(source="request.reference")
+
+    class Meta:
+        model = Decision
+        fields = ("reference", *DecisionSerializer.Meta.fields)
+        read_only_fields = fields
+
+
+class AgentSerializer(serializers.ModelSerializer):
+    team = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    owner = serializers.CharField(
+        source="owner.username", allow_null=True, default=None, read_only=True, help_text="Can never decide for it."
+    )
+    is_halted = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Agent
+        fields = ("id", "name", "team", "owner", "is_halted", "halted_at", "halted_reason", "created_at")
+        read_only_fields = fields
+
+
+class AgentDetailSerializer(AgentSerializer):
+    open_requests = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Agent
+        fields = (*AgentSerializer.Meta.fields, "open_requests")
+        read_only_fields = fields
+
+    def get_open_requests(self, agent: Agent) -> int:
+        """Bounded by the limit on open requests per agent."""
+        return agent.requests.open().count()
+
+
+class HealthSerializer(serializers.Serializer):
+    status = serializers.ChoiceField(choices=["ready", "not ready"])
+    reasons = serializers.ListField(child=serializers.CharField(), help_text="Why it is not ready; empty when it is.")
+
+
+class ProblemDetailSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="For programs; does not change.")
+    message = serializers.CharField(help_text="For people.")
+    field = serializers.CharField(required=False, help_text="What in the request it is about.")
+
+
+class ProblemSerializer(serializers.Serializer):
+    """Every error has this shape."""
+
+    error = ProblemDetailSerializer()
