@@ -225,7 +225,7 @@ def _handler(view: Callable[..., Any], host: str, operations: list[str]) -> type
             self.end_headers()
             self.wfile.write(response.content)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815
+        do_GET = do_POST = do_PUT = answer
 
         def log_message(self, *args: Any) -> None:
             pass

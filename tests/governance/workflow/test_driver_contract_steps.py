@@ -72,7 +72,9 @@ def test_attempts_start_again_after_every_finished_step_and_the_body_runs_for_ev
     assert driver.journal.count("body") == len(driver.calls) == 5
 
 
-@pytest.mark.parametrize("value", [None, True, 0, 1.5, "text ü \" \\ \n", [1, [2]], {"data": {"error": None}}, 2**53 - 1])
+@pytest.mark.parametrize(
+    "value", [None, True, 0, 1.5, "text ü \" \\ \n", [1, [2]], {"data": {"error": None}}, 2**53 - 1]
+)
 def test_a_step_result_comes_back_as_it_was(driver: Driver, value: object) -> None:
     def build(client):
         @client.create_function(fn_id="memo", trigger=trigger(driver))
@@ -99,7 +101,8 @@ def test_a_step_that_fails_for_good_is_remembered_as_its_error_and_the_function_
             try:
                 ctx.step.run("fails", fail)
             except inngest.StepError as error:
-                ctx.step.run("after", lambda: driver.journal.add(("caught", error.name, error.message)) and None)
+                caught = ("caught", error.name, error.message)
+                ctx.step.run("after", lambda: driver.journal.add(caught) and None)
         return [lost]
 
     driver.serve(build)
