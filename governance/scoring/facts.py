@@ -12,7 +12,7 @@ MAX_READ_CHARS = 32 * 1024  # of the arguments' texts together; more than that i
 MAX_BACKGROUND_CHARS = 20 * 1024  # of request and observation each
 OBSERVATION_MARK = "\n[last observation]"
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _TEXT_WORD = re.compile(r"[^\W_]+")
 
 

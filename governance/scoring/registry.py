@@ -48,7 +48,7 @@ def proposed_call(request: GovernanceRequest) -> ProposedCall:
 
 
 def active_scorer() -> Scorer:
-    """The scorer of settings.SCORER. Raises ImproperlyConfigured when there is none by that name."""
+    """The scorer of settings.SCORER. Raises ImproperlyConfigured when there is none or it cannot be loaded."""
     try:
         path = settings.SCORERS[settings.SCORER]
     except KeyError:
@@ -59,7 +59,10 @@ def active_scorer() -> Scorer:
 
 @lru_cache(maxsize=16)
 def _scorer_at(path: str) -> Scorer:
-    return import_string(path)()
+    try:
+        return import_string(path)()
+    except Exception as error:  # importing and building it runs whatever code the path names
+        raise ImproperlyConfigured(f"The scorer {path!r} cannot be loaded ({type(error).__name__}).") from error
 
 
 def score_call(call: ProposedCall) -> Score:
@@ -87,7 +90,7 @@ def check() -> str:
     """Why the scorer is not ready, empty when it is. Calls nobody: settings, and what this process saw last."""
     try:
         scorer = active_scorer()
-    except (ImproperlyConfigured, ImportError) as error:
+    except ImproperlyConfigured as error:
         return str(error)
     reason = scorer.check() if hasattr(scorer, "check") else ""
     if reason or _last_failure is None:
@@ -135,6 +138,8 @@ def _within_time(call: ProposedCall) -> Score:
         raise ScorerUnavailable(f"The scorer gave no answer within {timeout:g} s.")
     if isinstance(attempt.error, ScorerUnavailable):
         raise attempt.error
+    if isinstance(attempt.error, ImproperlyConfigured):
+        raise ScorerUnavailable(str(attempt.error)) from attempt.error
     if attempt.error is not None:
         log.error("The scorer failed on %s", call.reference, exc_info=attempt.error)
         raise ScorerUnavailable(f"The scorer failed with {type(attempt.error).__name__}; the log has the details.")
@@ -145,7 +150,7 @@ def _within_time(call: ProposedCall) -> Score:
 
 def _no_score(reason: str) -> Score:
     failure = clean_text(reason, MAX_FAILURE_CHARS) or "The scorer gave no reason."
-    version = getattr(_scorer_at_or_none(), "version", "")
+    version = getattr(_scorer_or_none(), "version", "")
     return Score(
         risk_score=100, classification="HIGH_RISK", action="PAUSE", scorer=settings.SCORER, version=version,
         rationale=f"There is no usable risk score, so this counts as 100 and a person decides. {failure}",
@@ -153,8 +158,8 @@ def _no_score(reason: str) -> Score:
     )
 
 
-def _scorer_at_or_none() -> Scorer | None:
+def _scorer_or_none() -> Scorer | None:
     try:
         return active_scorer()
-    except (ImproperlyConfigured, ImportError):
+    except ImproperlyConfigured:
         return None

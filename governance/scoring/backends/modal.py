@@ -93,7 +93,7 @@ def _answer(payload: dict[str, Any]) -> object:
         raise ScorerUnavailable(f"Modal gave no answer within {timeout:g} s.") from None
     except PickleRefused:
         raise BadAnswer(
-            "The function answered with a pickle, which is never opened. Deploy it with a Modal image that speaks CBOR."
+            "The function answered with a pickle, which is never opened. Deploy it on an image that speaks CBOR."
         ) from None
     except AuthError:
         raise ScorerUnavailable("Modal refused MODAL_TOKEN_ID and MODAL_TOKEN_SECRET.") from None
@@ -105,7 +105,7 @@ def _answer(payload: dict[str, Any]) -> object:
         raise ScorerUnavailable(f"The Modal function failed ({type(error).__name__}).") from None
     except (ConnectionError, OSError, grpclib.GRPCError, grpclib.exceptions.StreamTerminatedError):
         raise ScorerUnavailable("Modal cannot be reached.") from None
-    except (ValueError, TypeError, cbor2.CBORError) as error:  # a reply that is not CBOR, or a look-up without what it needs
+    except (ValueError, TypeError, cbor2.CBORError) as error:  # no CBOR, or no real look-up
         raise BadAnswer(f"Modal's reply cannot be read ({type(error).__name__}).") from None
 
 

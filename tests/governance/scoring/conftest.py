@@ -4,11 +4,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from governance.scoring import registry
 from governance.scoring.base import ProposedCall
 from tests.governance.scoring import modal_server, openai_server
+
+# The same examples in every run, no time limit on shared machines, nothing written to the tree.
+hypothesis.settings.register_profile("atlas", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("atlas")
 
 
 @pytest.fixture(autouse=True)
