@@ -27,6 +27,8 @@ POLL_SECONDS = 1.0
 CLAIM = timedelta(seconds=60)  # longer than one send can take
 LONGEST_BACKOFF = timedelta(seconds=60)
 START_WITHIN = timedelta(seconds=60)
+# A decision in the few milliseconds before the workflow waits is not seen by it: the first nudge comes soon.
+FIRST_NUDGE = timedelta(seconds=1)
 NUDGE_EVERY = timedelta(seconds=30)
 
 
@@ -104,21 +106,23 @@ def reconcile(now: datetime) -> int:
 
 
 def nudge(now: datetime) -> int:
-    """Wakes the workflow of every decided request it has not finalized, every 30 seconds. How many."""
+    """Wakes the workflow of every decided request it has not finalized, after a second, then every 30. How many."""
     unfinished = GovernanceRequest.objects.filter(
-        decided_at__lte=now - NUDGE_EVERY, finalized_at=None
+        decided_at__lte=now - FIRST_NUDGE, finalized_at=None
     ).order_by("decided_at")[:BATCH * 4]
     return sum(_nudge(request, now) for request in unfinished)
 
 
 def _nudge(request: GovernanceRequest, now: datetime) -> bool:
-    sent = request.outbox_events.filter(name=DECIDED)
-    last = sent.order_by("id").last()
-    if last is not None and (last.sent_at is None or last.sent_at > now - NUDGE_EVERY):
+    sent = list(request.outbox_events.filter(name=DECIDED).order_by("id"))
+    if not sent:  # the workflow's own approval: it waits for nobody
+        return False
+    pause = FIRST_NUDGE if len(sent) == 1 else NUDGE_EVERY
+    if sent[-1].sent_at is None or sent[-1].sent_at > now - pause:
         return False
     try:
         with transaction.atomic():
-            emit(request, DECIDED, kind="decision", number=sent.count() + 1)
+            emit(request, DECIDED, kind="decision", number=len(sent) + 1)
     except IntegrityError:  # another process nudges the same request
         return False
     return True
