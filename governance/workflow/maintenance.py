@@ -1,4 +1,4 @@
-"""The slow loop beside the relay: sweeper every second, nudge twice a second, reconciler every five, clean-up every hour."""
+"""The slow loop beside the relay: sweeper every second, nudge four times a second, reconciler every five, clean-up every hour."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ EVERY_SECONDS: dict[Callable[[datetime], int], float] = {
     expire_overdue: 1.0,
     resolve_abandoned: 5.0,
     reconcile: 5.0,
-    nudge: 0.5,
+    nudge: 0.25,
     remove_old: 3600.0,
 }
 

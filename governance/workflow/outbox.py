@@ -28,7 +28,7 @@ CLAIM = timedelta(seconds=60)  # longer than one send can take
 LONGEST_BACKOFF = timedelta(seconds=60)
 START_WITHIN = timedelta(seconds=60)
 # A decision in the few milliseconds before the workflow waits is not seen by it: the first nudge comes soon.
-FIRST_NUDGE = timedelta(seconds=1)
+FIRST_NUDGE = timedelta(seconds=0.25)
 NUDGE_EVERY = timedelta(seconds=30)
 
 
@@ -106,7 +106,7 @@ def reconcile(now: datetime) -> int:
 
 
 def nudge(now: datetime) -> int:
-    """Wakes the workflow of every decided request it has not finalized, after a second, then every 30. How many."""
+    """Wakes the workflow of every decided request it has not finalized, soon, then every 30 seconds. How many."""
     unfinished = GovernanceRequest.objects.filter(
         decided_at__lte=now - FIRST_NUDGE, finalized_at=None
     ).order_by("decided_at")[:BATCH * 4]
