@@ -44,7 +44,7 @@ KINDS: tuple[Kind, ...] = (
         "click press tap type input fill select choose drag"
     )),
     Kind("create", 8, "creates something", True, _words(
-        "create add new make write append save upload put insert draft copy clone record register log import "
+        "create add new make write append save upload put insert draft copy clone record register log import download "
         "attach crear guardar agregar"
     ), _words("create add make write append save put note draft new record register copy")),
     Kind("arrange", 16, "books or schedules something", True, _words(
@@ -81,7 +81,7 @@ KINDS: tuple[Kind, ...] = (
         "bid trade sell invest payout comprar pagar return tip settle"
     ), _words("pay transfer refund purchase buy charge withdraw deposit donate send return order invest trade sell "
               "money split bill dollars settle")),
-    Kind("delete", 32, "deletes or cancels something", True, _words(
+    Kind("delete", 36, "deletes or cancels something", True, _words(
         "delete remove erase destroy drop purge clear wipe truncate cancel revoke unsubscribe trash archive expunge "
         "discard eliminar borrar void annul reject deny evict"
     ), _words("delete remove erase clear drop cancel clean purge revoke unsubscribe discard free")),
@@ -90,6 +90,8 @@ KIND_OF: dict[str, Kind] = {word: kind for kind in KINDS for word in kind.words}
 UNKNOWN = Kind("unknown", 0, "does not say what it does", False, frozenset())
 
 # "order_status", "transfer_history": a noun that could be a verb, and a last word that says it is one.
+# "send_money": what is sent makes it a payment.
+MONEY_NOUNS = _words("money payment payments funds cash bitcoin ether")
 NOUN_VERBS = _words("order transfer request claim refund return deposit charge report trade")
 READING_LAST_WORDS = _words("status info details detail history count")
 
@@ -142,6 +144,9 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("term", "a deadline, term or suspension", 10, 0, _words(
         "extension extend deadline expiry suspension term renewal sanction penalty"
     )),
+    Subject("public", "something that everybody can see", 8, 0, _words(
+        "public tweet twitter facebook instagram linkedin reddit press"
+    )),
     Subject("outside", "messages to other people", 6, 0, _words(
         "email emails mail message messages tweet post comment sms newsletter recipient recipients "
         "participants attachment"
@@ -179,11 +184,14 @@ COMMANDS: tuple[Pattern, ...] = (
              r"\b(?:curl|wget)\b[^|\n]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\bbase64\s+(?:-d|--decode)\b|\beval\b|\biex\b"),
     _pattern("privilege", "the command takes administrator rights or opens permissions", 30,
              r"\bsudo\b|\bsu\s+-|\bchmod\b|\bchown\b|\busermod\b|\buseradd\b|\badduser\b|\bpasswd\b|\bvisudo\b|\bsetfacl\b"),
-    _pattern("install", "the command installs software", 26,
+    _pattern("install", "the command installs software", 30,
              r"\b(?:apt|apt-get|yum|dnf|brew|snap|pip3?|npm|gem|cargo)\s+(?:-\S+\s+)*(?:install|add|i)\b|\bgit\s+clone\b|\bdpkg\s+-i\b"),
     _pattern("service", "the command stops processes or changes services", 24,
              r"\bkill(?:all)?\b|\bpkill\b|\bsystemctl\s+(?:stop|restart|disable|mask|start|enable)|\bshutdown\b|\breboot\b"
              r"|\biptables\b|\bufw\b|\bcrontab\b|\bdocker\s+(?:rm|kill|stop|run)|\bkubectl\s+(?:delete|apply|scale|drain)|\bterraform\s+(?:apply|destroy)"),
+    _pattern("upload", "the command sends data to another machine", 34,
+             r"\bcurl\b[^|\n]{0,300}\s(?:-X\s?(?:POST|PUT|PATCH|DELETE)\b|-F\b|-d\b|--data|--form|-T\b|--upload-file)"
+             r"|\b(?:scp|sftp|rsync|nc|netcat)\s"),
     _pattern("transfer", "the command sends or fetches data over the network", 18,
              r"(?:^|[;&|(`]\s?|\bsudo\s)(?:curl|wget|scp|sftp|rsync|nc|netcat|ftp|telnet|ssh)\s"),
     _pattern("move", "the command writes, moves or removes files", 16,

@@ -19,6 +19,7 @@ from governance.scoring.lexicon import (
     COMMANDS,
     KIND_OF,
     LINK_TAG,
+    MONEY_NOUNS,
     NOUN_VERBS,
     READ_COMMAND,
     READING_LAST_WORDS,
@@ -108,6 +109,8 @@ def _kind(name: tuple[str, ...], sentence: str) -> tuple[Kind, str]:
     if not verbs:
         return UNKNOWN, UNKNOWN.label
     word, kind = max(verbs, key=lambda verb: verb[1].points)
+    if kind.name == "send" and MONEY_NOUNS.intersection(name):
+        kind = KIND_OF["pay"]
     return kind, f"{kind.label}: {source} “{word}”"
 
 
@@ -160,6 +163,8 @@ def _text_parts(facts: Facts, call: ProposedCall, kind: Kind) -> list[Contributi
         where = [*texts, call.stated_reason] if pattern.name == "to-the-scorer" else texts
         if any(pattern.regex.search(text) for text in where):
             points = pattern.points if kind.changes or pattern.name == "to-the-scorer" else pattern.points // 2
+            if pattern.name == "private-data" and kind.name in ("send", "grant"):
+                points *= 2  # it leaves the house
             parts.append(Contribution(f"text.{pattern.name}", pattern.label, points))
     if facts.longest_list > 10 and kind.changes:
         parts.append(Contribution("bulk", f"{facts.longest_list} items at once", 10))
