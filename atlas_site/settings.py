@@ -185,9 +185,11 @@ else:
 # -- channel layer ---------------------------------------------------------------------------
 
 REDIS_URL = env("REDIS_URL")
+# channels_redis waits 5 s for a message; redis-py's own limit is 5 s too, so each quiet wait would end as an error.
+_redis = {"address": REDIS_URL, "socket_timeout": 20}
 CHANNEL_LAYERS = {
     "default": (
-        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL], "prefix": "atlas"}}
+        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [_redis], "prefix": "atlas"}}
         if REDIS_URL
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     ),
