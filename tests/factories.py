@@ -122,7 +122,7 @@ def make_request(
         return request
     passes_alone = status not in (Status.IN_REVIEW, Status.DENIED, Status.EXPIRED) and reviewer is None
     risk = risk if risk is not None else 12 if passes_alone else 82
-    actions.assess(request, score or make_score(risk), duration_ms=7)
+    actions.assess(request, score or make_score(risk))
     actions.triage(request.pk)
     request.refresh_from_db()
     if status == Status.EXPIRED:

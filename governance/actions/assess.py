@@ -20,7 +20,7 @@ def begin_scoring(request_id: UUID | str) -> GovernanceRequest:
 
     `started_at` confirms to the reconciler that the event had its effect.
     """
-    request = GovernanceRequest.objects.select_related("agent", "tool", "tool__server").get(pk=request_id)
+    request = GovernanceRequest.objects.select_related("agent", "team", "tool").get(pk=request_id)
     if request.status == Status.RECEIVED and not request.is_overdue:
         now = timezone.now()
         with transaction.atomic():
@@ -28,7 +28,7 @@ def begin_scoring(request_id: UUID | str) -> GovernanceRequest:
     return request
 
 
-def assess(request: GovernanceRequest, score: Score, *, duration_ms: int) -> Assessment:
+def assess(request: GovernanceRequest, score: Score) -> Assessment:
     """Stores the one assessment of a request; a repeated step finds the first."""
     now = timezone.now()
     with transaction.atomic():
@@ -37,7 +37,7 @@ def assess(request: GovernanceRequest, score: Score, *, duration_ms: int) -> Ass
             defaults={
                 "risk_score": score.risk_score, "classification": score.classification, "action": score.action,
                 "rationale": score.rationale, "scorer": score.scorer, "scorer_version": score.version,
-                "failure": score.failure[:500], "duration_ms": duration_ms, "created_at": now,
+                "failure": score.failure[:500], "duration_ms": score.duration_ms, "created_at": now,
                 "contributions": [
                     {"feature": part.feature, "label": part.label, "points": part.points}
                     for part in score.contributions

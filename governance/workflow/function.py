@@ -5,7 +5,6 @@ again for every step, so it reads nothing by itself: every read and every write 
 to repeat. Only ids and states pass through the driver; arguments, reasons and results stay in our database.
 """
 
-import time
 from datetime import timedelta
 from typing import TypedDict
 
@@ -17,8 +16,7 @@ from governance.actions.execute import StillExecuting
 from governance.actions.moves import DECIDED, REQUESTED
 from governance.logs import log_reference
 from governance.models import GovernanceRequest
-from governance.scoring.base import ProposedCall
-from governance.scoring.registry import score_call
+from governance.scoring.registry import proposed_call, score_call
 from governance.states import Status
 
 FUNCTION_ID = "governance-workflow"
@@ -70,23 +68,7 @@ def assess(request_id: str) -> None:
     request = actions.begin_scoring(request_id)
     if request.status != Status.SCORING or hasattr(request, "assessment"):
         return
-    begun = time.monotonic()
-    score = score_call(proposed_call(request))
-    actions.assess(request, score, duration_ms=round((time.monotonic() - begun) * 1000))
-
-
-def proposed_call(request: GovernanceRequest) -> ProposedCall:
-    return ProposedCall(
-        reference=request.reference,
-        agent=request.agent.name,
-        tool=request.tool.exposed_name,
-        description=request.tool.description,
-        arguments=request.arguments,
-        stated_reason=request.stated_reason,
-        intent=request.intent,
-        context=request.context,
-        read_only=request.tool.is_read_only,
-    )
+    actions.assess(request, score_call(proposed_call(request)))
 
 
 def read_decision(request_id: str) -> Waiting:

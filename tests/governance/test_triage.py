@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 def triaged(score):
     request = make_request(status=Status.SCORING)
-    actions.assess(request, score, duration_ms=3)
+    actions.assess(request, score)
     actions.triage(request.pk)
     request.refresh_from_db()
     return request
@@ -54,8 +54,8 @@ def test_without_an_assessment_a_person_decides():
 def test_steps_can_be_repeated_without_a_second_effect():
     request = make_request(status=Status.SCORING)
     actions.begin_scoring(request.pk)
-    first = actions.assess(request, make_score(20), duration_ms=1)
-    second = actions.assess(request, make_score(99), duration_ms=1)
+    first = actions.assess(request, make_score(20))
+    second = actions.assess(request, make_score(99))
     assert first == second and Assessment.objects.count() == 1
     assert actions.triage(request.pk) == actions.triage(request.pk) == Status.APPROVED
     assert request.decisions.count() == 1
