@@ -94,8 +94,10 @@ require("ATLAS_PUBLIC_URL")
 if not env("ATLAS_DATA_DIR"):  # set: SQLite in that folder is meant (the image's /data)
     require("DATABASE_URL", "; for SQLite on one machine set ATLAS_DATA_DIR to a folder that is kept")
 
+# Where `manage.py run` listens.
+HOST, PORT = env("ATLAS_HOST", "127.0.0.1"), env_int("ATLAS_PORT", 8000, low=1, high=65535)
 # The address people and agents use; the console's links, cookies and allowed hosts follow from it.
-PUBLIC_URL = env("ATLAS_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = env("ATLAS_PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"ATLAS_PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
 SECURE = PUBLIC_URL.startswith("https://")
