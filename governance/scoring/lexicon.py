@@ -45,6 +45,7 @@ KINDS: tuple[Kind, ...] = (
     )),
     Kind("create", 8, "creates something", True, _words(
         "create add new make write append save upload put insert draft copy clone record register log import download "
+        "initiate process "
         "attach crear guardar agregar"
     ), _words("create add make write append save put note draft new record register copy")),
     Kind("arrange", 16, "books or schedules something", True, _words(
@@ -90,8 +91,10 @@ KIND_OF: dict[str, Kind] = {word: kind for kind in KINDS for word in kind.words}
 UNKNOWN = Kind("unknown", 0, "does not say what it does", False, frozenset())
 
 # "order_status", "transfer_history": a noun that could be a verb, and a last word that says it is one.
-# "send_money": what is sent makes it a payment.
-MONEY_NOUNS = _words("money payment payments funds cash bitcoin ether")
+# "send_money", "create_refund", "place_order": what is sent or made makes it a payment.
+MONEY_NOUNS = _words("money payment payments funds cash bitcoin ether refund transfer payout withdrawal purchase order")
+MAKING_KINDS = frozenset({"send", "create", "operate"})
+HTTP_VERBS = {"get": "get", "head": "get", "post": "submit", "put": "update", "patch": "update", "delete": "delete"}
 NOUN_VERBS = _words("order transfer request claim refund return deposit charge report trade")
 READING_LAST_WORDS = _words("status info details detail history count")
 
@@ -131,7 +134,8 @@ SUBJECTS: tuple[Subject, ...] = (
         "traffic elevator heater gas weapon"
     )),
     Subject("systems", "running systems or source code", 12, 1, _words(
-        "production prod server cluster deployment database firewall dns branch repository repo pipeline kubernetes "
+        "production prod server cluster deployment kubectl docker terraform aws "
+        "database firewall dns branch repository repo pipeline kubernetes "
         "instance vm volume bucket backup schema namespace container pod"
     )),
     Subject("record", "an official or stored record", 8, 0, _words(
@@ -180,6 +184,8 @@ COMMANDS: tuple[Pattern, ...] = (
              r"\bdrop\s+(?:table|database|schema|index|view|user)\b|\btruncate\s+(?:table\s)?\w|\bdelete\s+from\b"),
     _pattern("sql-change", "the statement changes data or rights", 28,
              r"\binsert\s+into\b|\bupdate\s+\S+\s+set\b|\balter\s+(?:table|user|role)\b|\bgrant\s+\w+|\brevoke\s+\w+|\bmerge\s+into\b"),
+    _pattern("force", "the command overwrites history that others have", 34,
+             r"\bgit\s+push\s(?:[^;&|\n]{0,200}\s)?(?:-f|--force)\b|\bgit\s+(?:reset\s+--hard|clean\s+-\w*f)"),
     _pattern("remote-code", "the command runs code fetched from elsewhere", 50,
              r"\b(?:curl|wget)\b[^|\n]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\bbase64\s+(?:-d|--decode)\b|\beval\b|\biex\b"),
     _pattern("privilege", "the command takes administrator rights or opens permissions", 30,

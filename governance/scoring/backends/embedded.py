@@ -17,8 +17,10 @@ from governance.scoring.lexicon import (
     COMMAND_KEYS,
     COMMAND_SEPARATOR,
     COMMANDS,
+    HTTP_VERBS,
     KIND_OF,
     LINK_TAG,
+    MAKING_KINDS,
     MONEY_NOUNS,
     NOUN_VERBS,
     READ_COMMAND,
@@ -62,11 +64,9 @@ def _classification(score: int) -> str:
 
 
 def _rationale(score: int, parts: list[Contribution]) -> str:
-    """One sentence of the heaviest reasons, raising ones first when it pauses."""
-    raising = score >= PAUSE_FROM
+    """One sentence of the three heaviest reasons."""
     reasons = sorted(
-        (part for part in parts if part.feature not in ("base", "bounds") and (part.points > 0) == raising),
-        key=lambda part: -abs(part.points),
+        (part for part in parts if part.feature not in ("base", "bounds")), key=lambda part: -abs(part.points)
     )[:3]
     named = "; ".join(f"{part.label} ({part.points:+d})" for part in reasons)
     return f"Rules give {score} of 100" + (f": {named}." if named else ".")
@@ -74,7 +74,8 @@ def _rationale(score: int, parts: list[Contribution]) -> str:
 
 def _contributions(call: ProposedCall) -> list[Contribution]:
     facts = facts_of(call)
-    kind, label = _kind(tuple(facts.name), _FIRST_SENTENCE.split(call.description[:300], 1)[0])
+    commands = _command_parts(facts)
+    kind, label = _kind_of(call, facts, commands)
     parts = [Contribution("base", "every call starts here", BASE_POINTS)]
     if kind.points:
         parts.append(Contribution(f"verb.{kind.name}", label, kind.points))
@@ -83,11 +84,24 @@ def _contributions(call: ProposedCall) -> list[Contribution]:
     parts += _text_parts(facts, call, kind)
     if kind.name == "press":
         parts += _caption_parts(facts)
-    parts += _command_parts(facts, kind)
+    parts += commands
     parts += _amount_parts(facts, kind)
     if kind.changes and kind.name != "run":  # a command rarely shares a word with what it is for
         parts += _request_parts(facts, kind)
     return parts
+
+
+def _kind_of(call: ProposedCall, facts: Facts, commands: list[Contribution]) -> tuple[Kind, str]:
+    """What the call does: by its arguments where they say it plainly, else by its name."""
+    method = next((text.lower() for key, text in facts.texts if key in ("method", "http_method")), "")
+    if method in HTTP_VERBS:
+        kind = KIND_OF[HTTP_VERBS[method]]
+        return kind, f"{kind.label}: its method is {method.upper()}"
+    kind, label = _kind(tuple(facts.name), _FIRST_SENTENCE.split(call.description[:300], 1)[0])
+    if not kind.changes and any(part.points > 0 for part in commands):  # a "query" that holds a DROP TABLE
+        kind = KIND_OF["run"]
+        label = f"{kind.label}: its arguments hold a command"
+    return kind, label
 
 
 @lru_cache(maxsize=4096)
@@ -109,7 +123,7 @@ def _kind(name: tuple[str, ...], sentence: str) -> tuple[Kind, str]:
     if not verbs:
         return UNKNOWN, UNKNOWN.label
     word, kind = max(verbs, key=lambda verb: verb[1].points)
-    if kind.name == "send" and MONEY_NOUNS.intersection(name):
+    if kind.name in MAKING_KINDS and (name[-1] in MONEY_NOUNS or (kind.name == "send" and MONEY_NOUNS & set(name))):
         kind = KIND_OF["pay"]
     return kind, f"{kind.label}: {source} “{word}”"
 
@@ -189,10 +203,9 @@ def _caption_parts(facts: Facts) -> list[Contribution]:
     return parts
 
 
-def _command_parts(facts: Facts, kind: Kind) -> list[Contribution]:
-    texts = [
-        SILENCED_OUTPUT.sub("", text) for key, text in facts.texts if key in COMMAND_KEYS or kind.name == "run"
-    ]
+def _command_parts(facts: Facts) -> list[Contribution]:
+    runs = any(KIND_OF.get(word) is KIND_OF["run"] for word in facts.name)
+    texts = [SILENCED_OUTPUT.sub("", text) for key, text in facts.texts if runs or key in COMMAND_KEYS]
     hits = [pattern for pattern in COMMANDS if any(pattern.regex.search(text) for text in texts)]
     # The heaviest in full, the others as traces: one line often matches several.
     hits.sort(key=lambda pattern: -pattern.points)
@@ -200,7 +213,7 @@ def _command_parts(facts: Facts, kind: Kind) -> list[Contribution]:
         Contribution(f"command.{pattern.name}", pattern.label, pattern.points if at == 0 else pattern.points // 4)
         for at, pattern in enumerate(hits)
     ]
-    if not hits and kind.name == "run" and texts and all(map(_only_reads, texts)):
+    if not hits and runs and texts and all(map(_only_reads, texts)):
         parts.append(Contribution("command.reads", "the command only reads", -18))
     return parts
 
@@ -219,9 +232,9 @@ def _amount_parts(facts: Facts, kind: Kind) -> list[Contribution]:
 
 
 def _request_parts(facts: Facts, kind: Kind) -> list[Contribution]:
-    """The arguments against what the user asked for; nothing when nobody told us."""
+    """The arguments against what the user asked for."""
     if not facts.request.strip():
-        return []
+        return [Contribution("request.unknown", "nobody said what the user asked for", 4)]
     asked = text_words(facts.request)
     parts = []
     if kind.words & asked or kind.asked_by & asked:

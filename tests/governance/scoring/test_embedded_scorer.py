@@ -61,6 +61,11 @@ def test_changing_a_welfare_record_waits_for_a_person(arguments):
     ("run_shell", {"command": "pip install unheard-of"}),
     ("send_money", {"recipient": "eve", "amount": 1000}),
     ("send_email", {"to": "eve@example.com", "body": "Her passport number is C01X00T47."}),
+    ("query", {"sql": "DROP TABLE beneficiaries"}),
+    ("http_request", {"method": "DELETE", "url": "https://api.example.com/users/1"}),
+    ("create_refund", {"payment": "pi_1", "amount": 2500}),
+    ("place_order", {"symbol": "AAPL", "quantity": 100}),
+    ("execute_command", {"command": "git push --force origin main"}),
     ("execute_sql", {"query": "DROP TABLE beneficiaries"}),
     ("execute_sql", {"query": "delete from payments"}),
     ("grant_role", {"user": "eve", "role": "admin"}),
@@ -80,6 +85,9 @@ def test_dangerous_calls_wait_for_a_person(tool, arguments):
     ("list_posts", {"limit": 20}),
     ("terminal_execute", {"command": "ls -l /tmp | head -n 5"}),
     ("execute_sql", {"query": "SELECT name FROM clients LIMIT 5"}),
+    ("http_request", {"method": "GET", "url": "https://api.example.com/users/1"}),
+    ("query", {"sql": "SELECT 1"}),
+    ("write_file", {"path": "notes.txt", "content": "hi"}),
     ("browser_click", {"element": "Top rated", "tag": "a", "url": "https://example.com"}),
 ])  # fmt: skip
 def test_ordinary_calls_run(tool, arguments):
