@@ -27,6 +27,7 @@ from mcp_bridge.auth import Caller
 
 log = logging.getLogger(__name__)
 
+FIRST_PROGRESS_SECONDS = 1.0  # early: it carries the reference
 PROGRESS_SECONDS = 5.0
 INTENT = "atlas/intent"
 CONTEXT = "atlas/context"
@@ -139,15 +140,17 @@ async def _hold(request: GovernanceRequest, report: Report) -> types.CallToolRes
 
 
 async def _outcome(request_id: UUID, still_waiting: Callable[[], Awaitable[None]]) -> types.CallToolResult:
+    next_note = time.monotonic() + FIRST_PROGRESS_SECONDS
     with waiting_for(request_id) as changed:
         while True:
             changed.clear()
             if (result := await database.read(present.outcome, request_id)) is not None:
                 return result
             # The row is read again with every progress note: the net for an announcement that got lost.
-            with anyio.move_on_after(PROGRESS_SECONDS) as quiet:
+            with anyio.move_on_after(next_note - time.monotonic()):
                 await changed.wait()
-            if quiet.cancelled_caught:
+            if time.monotonic() >= next_note:
+                next_note = time.monotonic() + PROGRESS_SECONDS
                 await still_waiting()
 
 
