@@ -8,6 +8,7 @@ from reviews import health
 from reviews.webhook import approval
 
 urlpatterns = [
+    path("", include("reviews.urls")),
     path("admin/", admin.site.urls),
     path("api/inngest", inngest_view, name="inngest"),
     path("api/", include("reviews.api_urls")),

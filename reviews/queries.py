@@ -1,0 +1,235 @@
+"""What the lists of the console read. Every query here is an index range with a limit; docs/console.md has the figures.
+
+A list is read in two steps: keys of one page from the index of each team the person belongs to, then the rows of these
+keys through `visible_to`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from governance.models import Agent, Decision, GovernanceRequest, Membership, Tool, User
+from reviews.keyset import Key, Order, Page, page
+
+PAGE_SIZE = 50
+MANY = 100  # a count stops here and is shown as "99+"
+# Filters that no index serves are tried on this many of the newest rows; the page offers to look further back.
+WINDOW = 20_000
+
+QUEUE_ORDERS = {
+    "risk": Order(("-risk_score", "deadline", "id"), (int, datetime, UUID)),
+    "deadline": Order(("deadline", "id"), (datetime, UUID)),
+    "age": Order(("received_at", "id"), (datetime, UUID)),
+}
+NEWEST = Order(("-received_at", "-id"), (datetime, UUID))
+
+
+def team_ids(user: User) -> list[int] | None:
+    """The teams whose rows this person sees; None: all of them. Resolved first, so that lists are index ranges."""
+    if not user.is_active:
+        return []
+    if user.is_superuser:
+        return None
+    return list(Membership.objects.filter(user_id=user.pk).order_by("team_id").values_list("team_id", flat=True))
+
+
+def _per_team(user: User, rows: QuerySet) -> list[QuerySet]:
+    ids = team_ids(user)
+    return [rows] if ids is None else [rows.filter(team_id=team_id) for team_id in ids]
+
+
+def rows_of(user: User, keys: Iterable[Key]) -> list[GovernanceRequest]:
+    """The rows of these keys (the id is a key's last value), in their order, as far as this person may see them."""
+    ids = [key[-1] for key in keys]
+    rows = GovernanceRequest.objects.visible_to(user).with_parts().prefetch_related("decisions__reviewer").in_bulk(ids)
+    return [rows[pk] for pk in ids if pk in rows]
+
+
+# -- the queue -------------------------------------------------------------------------------
+
+
+def queue_page(
+    user: User, *, sort: str = "risk", agent: Agent | None = None, tool: Tool | None = None, after: str = "",
+    before: str = "",
+) -> Page:
+    rows = GovernanceRequest.objects.waiting()
+    if agent:
+        rows = rows.filter(agent=agent)
+    if tool:
+        rows = rows.filter(tool=tool)
+    return page(_per_team(user, rows), QUEUE_ORDERS[sort], after=after, before=before, size=PAGE_SIZE)
+
+
+def count_waiting(user: User) -> int:
+    """At most MANY."""
+    total = 0
+    for rows in _per_team(user, GovernanceRequest.objects.waiting()):
+        total += rows.order_by()[: MANY - total].count()
+        if total >= MANY:
+            break
+    return total
+
+
+def last_decision(user: User) -> Decision | None:
+    """The newest decision of a person in this one's teams: among the newest few, since it is a nicety."""
+    newest = Decision.objects.order_by("-id").values_list("pk", flat=True)[:200]
+    return (
+        Decision.objects.visible_to(user).filter(pk__in=list(newest), reviewer__isnull=False)
+        .select_related("reviewer", "request").order_by("-id").first()
+    )
+
+
+# -- history ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """All that the history can be narrowed by; empty values narrow nothing. Agent and tool are ones the person sees."""
+
+    text: str = ""
+    statuses: tuple[str, ...] = ()
+    agent: Agent | None = None
+    tool: Tool | None = None
+    decided_by: User | None = None
+    risk_from: int | None = None
+    risk_to: int | None = None
+    received_from: date | None = None
+    received_to: date | None = None
+
+    @property
+    def needs_a_window(self) -> bool:
+        """Some filter, or some pair of them, has no index of its own."""
+        narrowed = [self.agent, self.tool, self.statuses]
+        return bool(
+            self.text or self.decided_by or self.risk_from is not None or self.risk_to is not None
+            or sum(map(bool, narrowed)) > 1 or len(self.statuses) > 1
+        )
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    page: Page
+    rows: list[GovernanceRequest] = field(default_factory=list)
+    # Filled when the search stopped at the window: the mark to go on from, and how far back it looked.
+    further: str = ""
+    looked_back_to: datetime | None = None
+
+
+def history_page(user: User, wanted: HistoryFilter, *, after: str = "", before: str = "") -> HistoryPage:
+    """One page of everything, newest first. With filters that have no index: of the WINDOW rows behind the mark."""
+    indexed = [_indexed(wanted)] if wanted.agent or wanted.tool else _per_team(user, _indexed(wanted))
+    if not wanted.needs_a_window:
+        found = page(indexed, NEWEST, after=after, before=before, size=PAGE_SIZE)
+        return HistoryPage(found, rows_of(user, found.keys))
+    backwards = bool(before and not after)
+    order = NEWEST.reversed() if backwards else NEWEST
+    mark = order.decode(before if backwards else after) if (before or after) else None
+    edge = _edge(indexed, order, mark)
+    bound = Q() if edge is None else Q(received_at__lte=edge[0]) if backwards else Q(received_at__gte=edge[0])
+    narrowed = [_unindexed(rows.filter(bound), user, wanted) for rows in indexed]
+    found = page(narrowed, NEWEST, after=after, before=before, size=PAGE_SIZE)
+    if edge is None or len(found.keys) == PAGE_SIZE:
+        return HistoryPage(found, rows_of(user, found.keys))
+    # Rows of the same instant as the edge but beyond it belong to the next look.
+    keys = [key for key in found.keys if (key <= edge if backwards else key >= edge)]
+    rows, mark = rows_of(user, keys), NEWEST.encode(edge)
+    if backwards:
+        return HistoryPage(Page(keys, previous=mark, next=found.next or after or before), rows)
+    return HistoryPage(Page(keys, previous=found.previous), rows, further=mark, looked_back_to=edge[0])
+
+
+def _edge(parts: list[QuerySet], order: Order, mark: Key | None) -> Key | None:
+    """The key of the WINDOW-th row behind the mark in the part that reaches it first; None: all rows lie inside."""
+    edges = []
+    for rows in parts:
+        ahead = rows if mark is None else rows.filter(
+            **{"received_at__lte" if order is NEWEST else "received_at__gte": mark[0]}
+        )
+        edges += ahead.order_by(*order.fields).values_list(*order.names)[WINDOW : WINDOW + 1]
+    if not edges:
+        return None
+    return max(edges) if order is NEWEST else min(edges)
+
+
+def _indexed(wanted: HistoryFilter) -> QuerySet:
+    rows = GovernanceRequest.objects.all()
+    if wanted.agent:
+        rows = rows.filter(agent=wanted.agent)
+    elif wanted.tool:
+        rows = rows.filter(tool=wanted.tool)
+    elif len(wanted.statuses) == 1:
+        rows = rows.filter(status=wanted.statuses[0])
+    if wanted.received_from:
+        rows = rows.filter(received_at__gte=_midnight(wanted.received_from))
+    if wanted.received_to:
+        rows = rows.filter(received_at__lt=_midnight(wanted.received_to + timedelta(days=1)))
+    return rows
+
+
+def _unindexed(rows: QuerySet, user: User, wanted: HistoryFilter) -> QuerySet:
+    if wanted.agent and wanted.tool:
+        rows = rows.filter(tool=wanted.tool)
+    if wanted.statuses:
+        rows = rows.filter(status__in=wanted.statuses)
+    if wanted.risk_from is not None:
+        rows = rows.filter(risk_score__gte=wanted.risk_from)
+    if wanted.risk_to is not None:
+        rows = rows.filter(risk_score__lte=wanted.risk_to)
+    if wanted.decided_by:
+        rows = rows.filter(Exists(Decision.objects.filter(request=OuterRef("pk"), reviewer=wanted.decided_by)))
+    if wanted.text:
+        rows = rows.filter(_mentions(user, wanted.text))
+    return rows
+
+
+def _mentions(user: User, text: str) -> Q:
+    """Names are looked up in their own small tables first, so that no row joins them."""
+    agents = list(Agent.objects.visible_to(user).filter(name__icontains=text).values_list("pk", flat=True)[:MANY])
+    tools = list(Tool.objects.visible_to(user).filter(exposed_name__icontains=text).values_list("pk", flat=True)[:MANY])
+    return (
+        Q(agent_id__in=agents) | Q(tool_id__in=tools) | Q(arguments_json__icontains=text)
+        | Q(stated_reason__icontains=text) | Q(intent__icontains=text)
+    )
+
+
+def by_reference(user: User, start: str) -> list[GovernanceRequest]:
+    """At most PAGE_SIZE requests whose reference begins so, newest first. `start` is evt_ and some hex digits."""
+    # The range serves SQLite's index, LIKE serves PostgreSQL's; together they are right in any collation.
+    rows = GovernanceRequest.objects.visible_to(user).filter(
+        reference__startswith=start, reference__gte=start, reference__lt=f"{start}g"
+    )
+    keys = list(rows.order_by("reference").values_list("reference", "pk")[:PAGE_SIZE])
+    return sorted(rows_of(user, keys), key=lambda row: (row.received_at, row.pk), reverse=True)
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+# -- choices of the filters -------------------------------------------------------------------
+
+
+def agents_of(user: User) -> QuerySet:
+    return Agent.objects.visible_to(user).order_by("name")
+
+
+def tools_of(user: User) -> QuerySet:
+    return Tool.objects.visible_to(user).order_by("exposed_name")
+
+
+def reviewers_of(user: User) -> QuerySet:
+    """The people of this person's teams."""
+    ids = team_ids(user)
+    people = User.objects.order_by("username")
+    return people if ids is None else people.filter(membership__team__in=ids).distinct()
+
+
+def who_can_decide(request: GovernanceRequest) -> list[User]:
+    """At most five people who may decide this request."""
+    from_team = User.objects.filter(membership__team_id=request.team_id, is_active=True).order_by("username")[:50]
+    return [user for user in from_team if request.can_be_decided_by(user)][:5]
+

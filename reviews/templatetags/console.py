@@ -1,0 +1,83 @@
+"""Tags and filters of the console's templates. Words and figures only; the HTML stands in the templates."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from governance.models import Decision, GovernanceRequest
+from governance.states import Status
+from reviews import durations, queries, sentences
+from reviews.bands import Band, band_of
+from reviews.cards import status_of
+
+register = template.Library()
+
+
+@register.filter
+def sentence(request: GovernanceRequest) -> sentences.Sentence:
+    return sentences.sentence(
+        agent=request.agent.name, tool=request.tool.name, server_kind=request.tool.server.kind,
+        arguments=request.arguments,
+    )
+
+
+@register.filter
+def band(request: GovernanceRequest) -> Band:
+    return band_of(request)
+
+
+@register.filter
+def status(request: GovernanceRequest) -> Status:
+    return status_of(request)
+
+
+@register.filter
+def last_decision(request: GovernanceRequest) -> Decision | None:
+    """Of a list row, whose decisions were read with it, or of a single request."""
+    return max(request.decisions.all(), key=lambda decision: decision.pk, default=None)
+
+
+@register.filter
+def visible(text: object) -> str:
+    return sentences.visible(str(text))
+
+
+@register.filter
+def actor(name: str) -> str:
+    """`agent:NAME` and `reviewer:NAME` without the kind."""
+    return sentences.visible(name.partition(":")[2] or name)
+
+
+@register.inclusion_tag("reviews/_partials/icon.html")
+def icon(name: str, extra: str = "") -> dict[str, str]:
+    return {"name": name, "extra": extra}
+
+
+@register.inclusion_tag("reviews/_partials/time.html")
+def age(at: datetime) -> dict[str, Any]:
+    return {"at": at, "kind": "age", "text": durations.age(timezone.now() - at)}
+
+
+@register.inclusion_tag("reviews/_partials/time.html")
+def left(at: datetime) -> dict[str, Any]:
+    return {"at": at, "kind": "left", "text": durations.left(at - timezone.now())}
+
+
+@register.inclusion_tag("reviews/_partials/time.html")
+def moment(at: datetime) -> dict[str, Any]:
+    return {"at": at, "kind": "moment"}
+
+
+@register.simple_tag(takes_context=True)
+def waiting_count(context: template.Context) -> str:
+    """How many wait, as the navigation shows it: empty for none, "99+" for many."""
+    request = context.get("request")
+    if request is None or not request.user.is_authenticated:
+        return ""
+    return bounded(queries.count_waiting(request.user))
+
+
+def bounded(count: int) -> str:
+    return "99+" if count >= queries.MANY else str(count or "")

@@ -1,0 +1,25 @@
+"""Addresses of the console."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from reviews.views.history import history
+from reviews.views.home import home
+from reviews.views.queue import queue, queue_row, queue_rows
+from reviews.views.requests import decide, request_page, request_state
+
+_LOGIN = {"template_name": "reviews/login.html", "redirect_authenticated_user": True}
+
+urlpatterns = [
+    path("", home, name="home"),
+    # Guessing is throttled by django-axes, which answers with reviews/locked_out.html (429).
+    path("login/", LoginView.as_view(**_LOGIN), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("queue/", queue, name="queue"),
+    path("queue/rows/", queue_rows, name="queue_rows"),
+    path("queue/rows/<str:reference>/", queue_row, name="queue_row"),
+    path("requests/<str:reference>/", request_page, name="request"),
+    path("requests/<str:reference>/state/", request_state, name="request_state"),
+    path("requests/<str:reference>/decide/", decide, name="decide"),
+    path("history/", history, name="history"),
+]

@@ -1,0 +1,41 @@
+"""/: the gateway's sign of life for programs, its front page for people."""
+
+import tomllib
+from functools import cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+
+@never_cache
+@vary_on_headers("Accept", "Cookie")
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    if request.get_preferred_type(["application/json", "text/html"]) != "text/html":
+        return JsonResponse(sign_of_life())
+    if request.user.is_authenticated:
+        return redirect("queue")
+    return render(request, "reviews/start.html", {"sign": sign_of_life(), "public_url": settings.PUBLIC_URL})
+
+
+def sign_of_life() -> dict[str, object]:
+    url = settings.PUBLIC_URL
+    return {
+        "status": "ATLAS Governance Gateway Running",
+        "version": version(),
+        "links": {
+            "console": url + reverse("queue"), "mcp": f"{url}/mcp", "mcp_sse": f"{url}/mcp/sse",
+            "api": f"{url}/api/schema", "health": f"{url}/health/ready", "approval_webhook": f"{url}/webhook/approval",
+        },
+    }
+
+
+@cache
+def version() -> str:
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["project"]["version"]

@@ -1,0 +1,41 @@
+// Ages, countdowns and moments, in the words of reviews/durations.py, ticking, in the viewer's own time zone.
+const MINUTE = 60, HOUR = 3600, DAY = 86400;
+const two = (number) => String(number).padStart(2, "0");
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+function age(seconds) {
+  if (seconds < MINUTE) return "now";
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`;
+  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h`;
+  return `${Math.floor(seconds / DAY)} d`;
+}
+
+function left(seconds) {
+  if (seconds <= 0) return "overdue";
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}:${two(seconds % MINUTE)}`;
+  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h ${two(Math.floor((seconds % HOUR) / MINUTE))} min`;
+  return `${Math.floor(seconds / DAY)} d`;
+}
+
+function write(element, now) {
+  const at = new Date(element.dateTime);
+  const kind = element.dataset.time;
+  const span = Math.floor((at - now) / 1000);
+  const text = kind === "age" ? age(-span) : kind === "left" ? left(span) : short.format(at);
+  if (element.textContent !== text) element.textContent = text;
+  if (kind === "left") element.classList.toggle("soon", span < HOUR);
+  if (!element.dataset.whole) {
+    element.title = whole.format(at);
+    element.dataset.whole = "1";
+  }
+}
+
+function tick() {
+  const now = Date.now();
+  for (const element of document.querySelectorAll("time[data-time]")) write(element, now);
+}
+
+tick();
+setInterval(tick, 1000);
+document.addEventListener("atlas:swapped", tick);

@@ -1,0 +1,105 @@
+"""A gateway process and real browsers. Without Chromium these tests fail; ATLAS_SKIP_BROWSER_TESTS=1 leaves them out."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.factories import PASSWORD
+from tests.gateway import ROOT, clean_env
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+            if os.environ.get("ATLAS_SKIP_BROWSER_TESTS") == "1":
+                item.add_marker(pytest.mark.skip(reason="ATLAS_SKIP_BROWSER_TESTS=1"))
+
+
+class Console:
+    """The gateway's process: its address, and rows made inside it."""
+
+    def __init__(self, folder: Path) -> None:
+        env = clean_env(ATLAS_DATA_DIR=str(folder), ATLAS_RUN_WORKERS="0")
+        with (folder / "server.log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.browser.server"], cwd=ROOT, env=env, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            )
+        line = self.process.stdout.readline()
+        assert line, (folder / "server.log").read_text()
+        self.url = f"http://127.0.0.1:{json.loads(line)['port']}"
+
+    def make(self, expression: str) -> str:
+        """The value, as text, of an expression that the gateway's process evaluates."""
+        self.process.stdin.write(expression + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["value"]
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    console = Console(tmp_path)
+    yield console
+    console.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail(
+            f"There is no Chromium at {CHROMIUM}. Install it (apt install chromium), name it in CHROMIUM, "
+            "or leave these tests out with ATLAS_SKIP_BROWSER_TESTS=1."
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, console: Console) -> Iterator[Callable[..., Page]]:
+    """`visit("sarah")`: a logged-in page of its own browser profile. Fails on any error the page logs."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def open_page(username: str = "", **options: object) -> Page:
+        context = browser.new_context(base_url=console.url, **options)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+        if username:
+            page.goto("/login/")
+            page.get_by_label("Name").fill(username)
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
+            page.wait_for_url("**/queue/")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
