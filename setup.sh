@@ -12,7 +12,7 @@ usage() {
               else from the defaults; secrets are generated
   --no-start  write .env and stop
 
-With --yes the environment may name: ATLAS_PUBLIC_URL, ATLAS_BIND, ATLAS_PORT, ATLAS_WEB_REPLICAS,
+With --yes the environment may name: ATLAS_PUBLIC_URL, ATLAS_HOST, ATLAS_PORT, ATLAS_WEB_REPLICAS,
 ATLAS_SCORER (embedded, modal, openai), MODAL_FUNCTION_NAME, MODAL_TOKEN_ID, MODAL_TOKEN_SECRET,
 MODAL_ENVIRONMENT, OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, INNGEST_SIGNING_KEY, INNGEST_EVENT_KEY,
 INNGEST_BASE_URL (empty, with no keys: the embedded executor), DATABASE_URL, REDIS_URL, and the passwords below.
@@ -116,8 +116,8 @@ ask_everything() {
   say "Enter keeps what stands in brackets." >&2
   settle ATLAS_PUBLIC_URL http://127.0.0.1:8000
   prompt ATLAS_PUBLIC_URL check_public_url "Address that people and agents use"
-  settle ATLAS_BIND 127.0.0.1
-  prompt ATLAS_BIND check_bind "Address of this machine to listen on"
+  settle ATLAS_HOST 127.0.0.1
+  prompt ATLAS_HOST check_bind "Address of this machine to listen on"
   settle ATLAS_PORT 8000
   prompt ATLAS_PORT check_port "Port to listen on"
   ask_scorer
@@ -192,7 +192,7 @@ fill_in() {
   settle ATLAS_PRODUCTION 1
   settle ATLAS_PUBLIC_URL http://127.0.0.1:8000
   put ATLAS_PUBLIC_URL "$(get ATLAS_PUBLIC_URL | sed 's#/$##')"
-  settle ATLAS_BIND 127.0.0.1
+  settle ATLAS_HOST 127.0.0.1
   settle ATLAS_PORT 8000
   settle ATLAS_WEB_REPLICAS 1
   settle_secret ATLAS_SECRET_KEY
@@ -222,7 +222,7 @@ fill_in() {
 
 check_everything() {
   require_valid ATLAS_PUBLIC_URL check_public_url
-  require_valid ATLAS_BIND check_bind
+  require_valid ATLAS_HOST check_bind
   require_valid ATLAS_PORT check_port
   require_valid ATLAS_WEB_REPLICAS check_count
   require_valid OPENAI_BASE_URL check_url
