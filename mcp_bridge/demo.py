@@ -51,9 +51,9 @@ async def play(url: str, token: str) -> list[Played]:
     try:
         async with asyncio.timeout(SECONDS_AT_MOST), connected(url, token) as session:
             return [
-                _expect(await session.call_tool(*LOOKED_UP), "auto-approved and executed", LOOKED_UP[0], is_error=False),
+                await _finish(session, LOOKED_UP, "auto-approved and executed", is_error=False),
                 await _leave_waiting(session),
-                _expect(await session.call_tool(*REFUSED), "refused by the tool", REFUSED[0], is_error=True),
+                await _finish(session, REFUSED, "auto-approved, refused by the tool", is_error=True),
             ]
     except TimeoutError:
         raise DemoFailed(f"the gateway did not answer within {SECONDS_AT_MOST} seconds") from None
@@ -79,11 +79,15 @@ def _direct(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx
     return httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, trust_env=False)
 
 
-def _expect(result: types.CallToolResult, outcome: str, tool: str, *, is_error: bool) -> Played:
+async def _finish(
+    session: ClientSession, call: tuple[str, dict[str, Any]], outcome: str, *, is_error: bool
+) -> Played:
+    """Makes a call that a tool answers at once."""
+    result = await session.call_tool(*call)
     text = text_of(result)
     if bool(result.is_error) != is_error or text.startswith(PENDING):
-        raise DemoFailed(f"{tool} answered: {text}")
-    return Played(outcome, tool, (result.meta or {}).get("atlas/reference", ""))
+        raise DemoFailed(f"{call[0]} answered: {text}")
+    return Played(outcome, call[0], (result.meta or {}).get("atlas/reference", ""))
 
 
 async def _leave_waiting(session: ClientSession) -> Played:

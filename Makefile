@@ -1,0 +1,38 @@
+# The two commands are `make run` and `make test`; both set up what is missing.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench handshake lock ci clean
+export PYTHON
+
+python := .venv/bin/python
+with := @scripts/venv.sh
+uv_compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: ## set up what is missing and serve the gateway on http://127.0.0.1:8000
+	$(with) requirements.txt && exec $(python) manage.py run
+
+test: ## set up what is missing and run the tests (ARGS="tests/reviews -k queue"; honours DATABASE_URL, REDIS_URL)
+	$(with) requirements-dev.txt && exec scripts/test.sh $(ARGS)
+
+lint: ## style, direction of imports, forgotten migrations
+	$(with) requirements-dev.txt && $(python) -m ruff check . && .venv/bin/lint-imports
+	@$(python) manage.py makemigrations --check --dry-run
+
+bench: ## latencies, throughput and memory, as figures
+	$(with) requirements-dev.txt && $(python) -m bench
+
+handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the local gateway, with throwaway credentials
+	$(with) requirements.txt && $(python) manage.py handshake
+
+lock: ## compile both requirements files from their .in files, with hashes
+	$(with) requirements-dev.txt && $(python) -m pip install --quiet --disable-pip-version-check uv
+	@for name in requirements requirements-dev; do $(uv_compile) $$name.in -o $$name.txt; done
+
+ci: ## what CI runs, from an empty machine on
+	@.ci/run
+
+clean: ## remove what can be made again; data/ and .env stay
+	@rm -rf .venv staticfiles test-artifacts .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.git/*' -type d -exec rm -rf {} +
