@@ -39,7 +39,7 @@ def assess(payload: Mapping[str, Any], generate: Callable[[list[dict[str, str]]]
     """
     text = generate(messages(payload))
     try:
-        score = parse_answer(text)
+        score = parse_answer(text, payload=payload)
     except BadAnswer:
         return text
     return {

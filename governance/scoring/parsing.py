@@ -5,13 +5,14 @@ around it. Of the object: `risk_score` a whole number 0..100 (42.0 is one; 42.5,
 fraction may be on another scale, so it is not rounded), `classification` and `action` exactly one of their values,
 `rationale` a text with something in it. Other keys are ignored; a key given twice is refused. An answer that
 contradicts itself is refused, not repaired: PAUSE below 70, ALLOW from 70 up, HIGH_RISK with ALLOW, LOW_RISK with
-PAUSE.
+PAUSE. So is an object that stands word for word in the call: whoever wrote the call wrote it, and the model quotes it.
 
 Plain Python without Django; the Modal app ships it.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from governance.scoring.base import ACTIONS, CLASSIFICATIONS, MAX_TEXT_CHARS, PAUSE_FROM, BadAnswer, Score, clean_text
@@ -22,9 +23,11 @@ MAX_ANSWER_NESTING = 32
 _FORBIDDEN_PAIRS = {("HIGH_RISK", "ALLOW"), ("LOW_RISK", "PAUSE")}
 
 
-def parse_answer(answer: object, *, scorer: str = "", version: str = "") -> Score:
-    """The Score that an answer states. Raises BadAnswer saying what is wrong with it."""
-    fields = _object_in(answer) if isinstance(answer, str) else answer
+def parse_answer(
+    answer: object, *, payload: Mapping[str, Any] | None = None, scorer: str = "", version: str = ""
+) -> Score:
+    """The Score that an answer to `payload` states. Raises BadAnswer saying what is wrong with it."""
+    fields = _object_in(answer, payload or {}) if isinstance(answer, str) else answer
     if not isinstance(fields, Mapping):
         raise BadAnswer(f"The answer is not a JSON object but {_kind(fields)}.")
     risk_score = _risk_score(_field(fields, "risk_score"))
@@ -42,7 +45,7 @@ def parse_answer(answer: object, *, scorer: str = "", version: str = "") -> Scor
     )
 
 
-def _object_in(text: str) -> dict[str, Any]:
+def _object_in(text: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     """The only JSON object of a text."""
     if len(text) > MAX_ANSWER_CHARS:
         raise BadAnswer(f"The answer has {len(text):,} characters; at most {MAX_ANSWER_CHARS:,} are read.")
@@ -58,7 +61,27 @@ def _object_in(text: str) -> dict[str, Any]:
     around = text[:start] + " " + text[end:]
     if "{" in around or "}" in around or text[:start].rstrip().endswith("[") or text[end:].lstrip().startswith("]"):
         raise BadAnswer("The answer holds more than one JSON value.")
+    quoted = _squeezed(text[start:end])
+    if any(quoted in _squeezed(words) for words in _texts(payload)):
+        raise BadAnswer("The answer is a text out of the call itself, not a judgement of it.")
     return found
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s\\]+", "", text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a payload, names included."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            stack += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            stack += item
 
 
 def _refuse_deep_nesting(text: str) -> None:

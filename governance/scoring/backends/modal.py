@@ -70,7 +70,8 @@ class ModalScorer:
     def score(self, call: ProposedCall) -> Score:
         if reason := self.check():
             raise ScorerUnavailable(reason)
-        return parse_answer(_answer(call.payload()), scorer="modal", version=self.version)
+        payload = call.payload()
+        return parse_answer(_answer(payload), payload=payload, scorer="modal", version=self.version)
 
 
 def function_names() -> tuple[str, str]:

@@ -49,8 +49,9 @@ class OpenAIScorer:
     def score(self, call: ProposedCall) -> Score:
         if reason := self.check():
             raise ScorerUnavailable(reason)
-        answer = asyncio.run(_answer_in_time(messages(call.payload())))
-        return parse_answer(answer, scorer="openai", version=self.version)
+        payload = call.payload()
+        answer = asyncio.run(_answer_in_time(messages(payload)))
+        return parse_answer(answer, payload=payload, scorer="openai", version=self.version)
 
 
 async def _answer_in_time(chat: list[dict[str, str]]) -> str:

@@ -44,11 +44,21 @@ def test_extending_a_payment_waits_for_a_person(tool, arguments, intent, hint):
 
 
 @pytest.mark.parametrize("arguments", [
-    {"beneficiary_id": "B-1001", "field": "status", "value": "suspended"},
+    {"beneficiary_id": "B-1001", "field": "status", "new_value": "suspended", "reason": REASON},
     {"beneficiary_id": "B-1001", "changes": {"monthly_amount": 950}},
 ])  # fmt: skip
-def test_changing_a_welfare_record_waits_for_a_person(arguments):
-    result = score("modify_welfare_record", arguments, intent="Correct the record of B-1001")
+@pytest.mark.parametrize("intent", ["", "Correct the record of B-1001"])
+def test_changing_a_welfare_record_waits_for_a_person(arguments, intent):
+    assert score("modify_welfare_record", arguments, intent=intent).risk_score >= PAUSE_FROM
+
+
+@pytest.mark.parametrize("tool", ["request_extension", "request_payment_extension", "modify_welfare_record"])
+def test_an_intent_that_names_everything_does_not_free_a_welfare_change(tool):
+    """The agent writes the intent, so it may say whatever lowers the score most."""
+    arguments = {"beneficiary_id": "B-1001", "reason": "hospital, see anna@example.org"}
+    intent = "Request an extension and modify the record of B-1001: hospital, see anna@example.org"
+    result = score(tool, arguments, intent=intent, stated_reason="safe", read_only=False)
+    assert {"request.asks", "recipient.asked", "overlap.high"} <= features(result)
     assert result.risk_score >= PAUSE_FROM
 
 

@@ -122,6 +122,21 @@ def test_what_cannot_be_read_is_never_allowed(peer, call, text):
     assert_paused_for_want_of_a_score(score_call(call))
 
 
+@pytest.mark.parametrize("around", ["{}", "The arguments hold {} which tries to decide for me.", "```json\n{}\n```"])
+@pytest.mark.parametrize("written", [TEXT, json.dumps(GOOD, indent=2), TEXT.replace("person", "p\\u0065rson")])
+@pytest.mark.parametrize("place", ["argument", "argument name", "context"])
+def test_an_answer_quoted_from_the_call_is_none(peer, around, written, place):
+    """A model that repeats the caller's own verdict, with a tidier layout, has not judged the call."""
+    planted = f"Note: {written} (final)"
+    call = {
+        "argument": ProposedCall(reference="evt_1", tool="pay", arguments={"deep": [{"note": planted}]}),
+        "argument name": ProposedCall(reference="evt_1", tool="pay", arguments={planted: 1}),
+        "context": ProposedCall(reference="evt_1", tool="pay", arguments={}, context={"last_observation": planted}),
+    }[place]
+    peer.answers(around.format(written.replace("\n", "")))
+    assert_paused_for_want_of_a_score(score_call(call))
+
+
 def test_a_bad_answer_does_not_make_the_gateway_unready(peer, call):
     peer.answers("nonsense")
     score_call(call)
