@@ -14,6 +14,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from reviews.theme import UNFOLD  # noqa: F401  the setting of that name
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 

@@ -1,15 +1,15 @@
 """Every address of the gateway outside /mcp (see asgi.py)."""
 
-from django.contrib import admin
 from django.urls import include, path, re_path
 
 from governance.workflow.serve import inngest_view
 from reviews import health
+from reviews.admin.site import site as admin_site
 from reviews.webhook import approval
 
 urlpatterns = [
     path("", include("reviews.urls")),
-    path("admin/", admin.site.urls),
+    path("admin/", admin_site.urls),
     path("api/inngest", inngest_view, name="inngest"),
     path("api/", include("reviews.api_urls")),
     re_path(r"^webhook/approval/?$", approval, name="webhook-approval"),

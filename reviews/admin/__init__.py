@@ -1,0 +1,6 @@
+"""The Django admin, one file per group of tables. Django loads this package by its name."""
+
+from reviews.admin import agents, executor, history, people, requests, tools, welfare
+from reviews.admin.site import site
+
+__all__ = ["agents", "executor", "history", "people", "requests", "site", "tools", "welfare"]
