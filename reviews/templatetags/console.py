@@ -70,6 +70,18 @@ def moment(at: datetime) -> dict[str, Any]:
     return {"at": at, "kind": "moment"}
 
 
+@register.inclusion_tag("reviews/_partials/time.html")
+def minute(at: datetime) -> dict[str, Any]:
+    return {"at": at, "kind": "minute"}
+
+
+@register.inclusion_tag("reviews/_partials/tool_name.html")
+def tool_name(name: str) -> dict[str, Any]:
+    """The name as code that may break after its underscores."""
+    *starts, end = name.split("_")
+    return {"parts": [*(f"{start}_" for start in starts), end]}
+
+
 @register.simple_tag(takes_context=True)
 def waiting_count(context: template.Context) -> str:
     """How many wait, as the navigation shows it: empty for none, "99+" for many."""

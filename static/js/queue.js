@@ -50,6 +50,9 @@ async function look() {
   try {
     const content = await read(queue.dataset.fragment);
     if (!content) return;
+    const count = document.querySelector("[data-count]");
+    count.textContent = content.querySelector("[data-rows]").dataset.waiting;
+    count.hidden = !count.textContent;
     const here = rowsIn(queue), shown = names(here), waiting = names(rowsIn(content));
     if (!here.length) { swap(content); return; }
     newest = content;

@@ -2,7 +2,9 @@
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const two = (number) => String(number).padStart(2, "0");
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const minute = new Intl.DateTimeFormat(undefined, parts);
+const moment = new Intl.DateTimeFormat(undefined, { ...parts, second: "2-digit" });
 
 function age(seconds) {
   if (seconds < MINUTE) return "now";
@@ -22,7 +24,7 @@ function write(element, now) {
   const at = new Date(element.dateTime);
   const kind = element.dataset.time;
   const span = Math.floor((at - now) / 1000);
-  const text = kind === "age" ? age(-span) : kind === "left" ? left(span) : short.format(at);
+  const text = kind === "age" ? age(-span) : kind === "left" ? left(span) : (kind === "minute" ? minute : moment).format(at);
   if (element.textContent !== text) element.textContent = text;
   if (kind === "left") element.classList.toggle("soon", span < HOUR);
   if (!element.dataset.whole) {
