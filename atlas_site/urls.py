@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from governance.workflow.serve import inngest_view
 from reviews import health
 from reviews.admin.site import site as admin_site
+from reviews.metrics import metrics
 from reviews.webhook import approval
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     re_path(r"^webhook/approval/?$", approval, name="webhook-approval"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "reviews.problems.bad_request"

@@ -64,6 +64,12 @@ def waiting_for(request_id: UUID) -> Iterator[asyncio.Event]:
                 del _waiters[str(request_id)]
 
 
+def count_waiting() -> int:
+    """Calls of this process that are held for an outcome, now."""
+    with _lock:
+        return sum(len(entries) for entries in _waiters.values())
+
+
 def wake(request_id: str) -> None:
     """Sets the events of this process that wait for the request. From any thread."""
     with _lock:

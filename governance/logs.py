@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_reference: ContextVar[str] = ContextVar("reference", default="-")
+_reference: ContextVar[str] = ContextVar("reference")
 
 
 @contextmanager
@@ -21,5 +21,12 @@ def log_reference(reference: str) -> Iterator[None]:
 class ReferenceFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not hasattr(record, "reference"):
-            record.reference = _reference.get()
+            record.reference = _reference.get(None) or _of_web_request(record) or "-"
         return True
+
+
+def _of_web_request(record: logging.LogRecord) -> str:
+    """Django's own line about an answer comes after the view, which left the reference on the web request."""
+    request = getattr(record, "request", None)
+    match = getattr(request, "resolver_match", None)
+    return getattr(request, "reference", "") or (str(match.kwargs.get("reference", "")) if match else "")

@@ -74,6 +74,7 @@ def approval(request: HttpRequest) -> HttpResponse:
         if refused.status == 401:
             response["WWW-Authenticate"] = CHALLENGE
         return response
+    request.reference = signal.reference  # for Django's own log line, see governance/logs.py
     with log_reference(signal.reference):
         return _decide(signal, reviewer)
 
