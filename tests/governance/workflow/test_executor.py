@@ -255,8 +255,12 @@ def test_a_restart_of_the_database_heals_and_keeps_the_result_at_hand(embedded: 
 
     embedded.serve(one(embedded, body))
     embedded.send("start")
-    embedded.journal.wait_for("after")
-    embedded.close()
+    try:
+        embedded.journal.wait_for("after")
+    finally:
+        embedded.close()
+        connection.close()
+        connection.close_pool()  # the tests after this one get connections that were not cut
     assert embedded.journal.entries == ["worked", "after"]
 
 
