@@ -39,7 +39,7 @@ def _openai_server() -> Iterator[openai_server.OpenAIServer]:
 
 
 @pytest.fixture
-def modal_peer(_modal_server, settings, monkeypatch) -> Iterator[modal_server.ModalServer]:
+def modal_peer(_modal_server, settings, monkeypatch) -> modal_server.ModalServer:
     _modal_server.reset()
     monkeypatch.setenv("MODAL_SERVER_URL", f"http://127.0.0.1:{_modal_server.port}")
     settings.SCORER = "modal"
@@ -47,8 +47,7 @@ def modal_peer(_modal_server, settings, monkeypatch) -> Iterator[modal_server.Mo
     settings.MODAL_FUNCTION_NAME = "some-app/score"
     settings.MODAL_TOKEN_ID, settings.MODAL_TOKEN_SECRET = modal_server.TOKEN
     settings.MODAL_ENVIRONMENT = ""
-    yield _modal_server
-    _modal_server.released.set()
+    return _modal_server
 
 
 @pytest.fixture

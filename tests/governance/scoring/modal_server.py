@@ -60,7 +60,7 @@ class ModalServer(_Base):
         self.seen: list[str] = []
         self.environments: list[str] = []
         self.asked = threading.Event()
-        self.released = threading.Event()
+        self.hung_up = threading.Event()
 
     def answer(self, value: Any) -> None:
         self.output = lambda: succeeded(cbor2.dumps(value))
@@ -93,7 +93,10 @@ class ModalServer(_Base):
             raise grpclib.GRPCError(grpclib.Status.UNAUTHENTICATED, f"Token {token[1]} is invalid")
         if self.silent_at == name:
             self.asked.set()
-            await asyncio.Event().wait()  # ends when the client cancels or the server closes
+            try:
+                await asyncio.Event().wait()  # ends when the client cancels or the server closes
+            finally:
+                self.hung_up.set()
         if self.fails_with:
             raise grpclib.GRPCError(self.fails_with, "as told")
         return request

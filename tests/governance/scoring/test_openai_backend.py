@@ -87,7 +87,9 @@ def test_no_content_pauses(openai_peer, call):
 
 
 def test_a_body_that_drips_for_ever_is_hung_up_on(openai_peer, call, settings):
-    settings.SCORER_TIMEOUT_SECONDS = 0.5
+    openai_peer.content = TEXT
+    assert score_call(call).failure == ""
+    settings.SCORER_TIMEOUT_SECONDS = 1
     openai_peer.drips = True
     assert_paused_for_want_of_a_score(score_call(call))
     assert openai_peer.hung_up.wait(10), "the connection was left open"
