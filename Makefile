@@ -21,7 +21,7 @@ lint: ## style, direction of imports, forgotten migrations
 	@$(python) manage.py makemigrations --check --dry-run
 
 bench: ## latencies, throughput and memory, as figures
-	$(with) requirements-dev.txt && $(python) -m bench
+	$(with) requirements-dev.txt && $(python) -m tests.bench
 
 handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the local gateway, with throwaway credentials
 	$(with) requirements.txt && $(python) manage.py handshake

@@ -6,7 +6,7 @@
     ATLAS_REVIEWER_TOKEN  a reviewer's API token (manage.py create_reviewer NAME)
 
 Prints each step; exits 1 on any surprise and 2 when a variable is missing. `make handshake` brings throwaway tokens.
-It is a script for a running gateway, not a pytest module; it extends the payments of the fictional BEN-123 by a day.
+It is a script for a running gateway, not a pytest module; it extends the payments of the fictional BEN-225 by a day.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import httpx2
 from mcp import ClientSession, types
 from mcp.client.sse import sse_client
 
-BENEFICIARY, DAYS = "BEN-123", 1
+BENEFICIARY, DAYS = "BEN-225", 1
 TOOL = "request_payment_extension"
 PENDING = re.compile(
     r"PENDING REVIEW \(Ref: (evt_[0-9a-f]{16})\)\. Action queued subject to governance checks\."

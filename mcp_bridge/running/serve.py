@@ -9,7 +9,6 @@ import threading
 from collections.abc import Awaitable, Callable
 
 from daphne.server import Server  # first of all: it installs Twisted's asyncio reactor  # isort: skip
-from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.utils.module_loading import import_string
 from twisted.internet import reactor
@@ -17,46 +16,48 @@ from twisted.internet import reactor
 log = logging.getLogger(__name__)
 
 EXIT_SECONDS = 1.8
+BACKLOG = 128
 
 
 class AddressNotFree(Exception):
     """The gateway cannot listen there; the message says what to do."""
 
 
-def reserve(host: str, port: int) -> socket.socket:
-    """Binds the address, so that a second start ends before it touches anything. Raises AddressNotFree."""
+def listen(host: str, port: int) -> socket.socket:
+    """Listens at once: a second start ends before it touches anything, and early callers wait instead of failing.
+
+    Raises AddressNotFree.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        reserved = socket.socket(family, kind, protocol)
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            reserved.bind(address)
-            reserved.listen()  # on Linux two bound sockets with SO_REUSEADDR clash only here
+            listener.bind(address)
+            listener.listen(BACKLOG)
         except OSError:
-            reserved.close()
+            listener.close()
             raise
     except OSError as error:
         raise AddressNotFree(
             f"Cannot listen on {host}:{port}: {error.strerror}. Stop what uses that address, or choose another one: "
             "ATLAS_PORT=8001 make run"
         ) from error
-    return reserved
+    return listener
 
 
-def serve(reserved: socket.socket, ready: Callable[[], Awaitable[None]]) -> bool:
-    """Serves until SIGINT or SIGTERM; `ready` runs in the server's loop once it listens. False: it could not listen."""
+def serve(listener: socket.socket, ready: Callable[[], Awaitable[None]]) -> None:
+    """Serves until SIGINT or SIGTERM; `ready` runs in the server's loop as soon as it answers."""
     application = import_string(settings.ASGI_APPLICATION)
-    host, port = reserved.getsockname()[:2]
+    listener.setblocking(False)
     server = Server(
-        application, endpoints=build_endpoint_description_strings(host=host, port=port), server_name="", verbosity=0,
+        application, endpoints=[f"fd:fileno={listener.fileno()}"], server_name="", verbosity=0,
         ready_callable=lambda: reactor.callWhenRunning(_begin, ready),
     )
     reactor.addSystemEventTrigger("before", "shutdown", _end_in_time)
-    reserved.close()
     server.run()
-    return not server.abort_start
 
 
 _tasks: set[asyncio.Future[None]] = set()
@@ -76,6 +77,8 @@ def _finished(task: asyncio.Future[None]) -> None:
 
 def _end_in_time() -> None:
     """Rows are durable, so a thread that is stuck in somebody's tool does not keep the process."""
+    for task in list(_tasks):
+        task.cancel()
     end = threading.Timer(EXIT_SECONDS, _exit)
     end.daemon = True
     end.start()

@@ -1,9 +1,11 @@
 """`make run`: everything a fresh clone needs to serve, in one process."""
 
+import gc
 import sys
+from functools import partial
 from typing import Any
 
-from mcp_bridge.running.serve import AddressNotFree, reserve, serve  # first: it installs the reactor  # isort: skip
+from mcp_bridge.running.serve import AddressNotFree, listen, serve  # first: it installs the reactor  # isort: skip
 from django.conf import settings
 from django.core.management.base import CommandParser
 from django.urls import get_resolver
@@ -25,26 +27,29 @@ class Command(PlainCommand):
         parser.add_argument("--no-demo", action="store_true", help="no example calls on the first run")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gc.disable()  # what is imported and built now stays; looking through it for garbage only delays the start
         try:
-            reserved = reserve(settings.HOST, settings.PORT)
+            listener = listen(settings.HOST, settings.PORT)
             migrate_when_needed(self._say)
             collect_when_needed(self._say)
             credentials = prepare_credentials()
+            serve(listener, partial(self._ready, credentials, with_demo=not options["no_demo"]))
         except AddressNotFree as error:
             raise Error(str(error)) from error
+        except OSError as error:
+            raise Error(f"The set-up stopped: {error}.") from error
         except KeyboardInterrupt:
             self.stderr.write("Stopped during the set-up. make run goes on from here.")
             sys.exit(130)
 
-        async def ready() -> None:
-            await database.read(_load_pages)
-            if credentials is None:
-                self._say(later_banner(settings.PUBLIC_URL, await database.read(_waiting)))
-            else:
-                await self._show(credentials, with_demo=not options["no_demo"])
-
-        if not serve(reserved, ready):
-            raise Error(f"Another program took {settings.HOST}:{settings.PORT} at this moment.")
+    async def _ready(self, credentials: Credentials | None, *, with_demo: bool) -> None:
+        await database.read(_load_pages)
+        gc.freeze()
+        gc.enable()
+        if credentials is None:
+            self._say(later_banner(settings.PUBLIC_URL, await database.read(_waiting)))
+        else:
+            await self._show(credentials, with_demo=with_demo)
 
     async def _show(self, credentials: Credentials, *, with_demo: bool) -> None:
         played, problem = [], ""
