@@ -26,8 +26,6 @@ from governance.workflow.embedded.results import record
 from governance.workflow.sweeper import remove_old
 from tests.governance.workflow.drivers import Build, EmbeddedDriver
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 PATIENCE = 20
 
 
@@ -163,6 +161,7 @@ def test_unfinished_runs_go_on_at_start(embedded: EmbeddedDriver) -> None:
     assert embedded.journal.entries == ["ran"]
 
 
+@pytest.mark.django_db
 def test_a_lease_of_a_process_that_may_live_is_left_until_it_ends() -> None:
     now = timezone.now()
     elsewhere = some_job(lease_owner="another-host|1|x#1", lease_until=now + timedelta(seconds=30))
@@ -174,6 +173,7 @@ def test_a_lease_of_a_process_that_may_live_is_left_until_it_ends() -> None:
     assert {job.pk for job in claim_due("other#1", now=later, limit=9)} == {elsewhere.pk, mine.pk, dead.pk}
 
 
+@pytest.mark.django_db
 def test_a_renewed_lease_is_not_taken() -> None:
     now = timezone.now()
     job = some_job()
@@ -182,6 +182,7 @@ def test_a_renewed_lease_is_not_taken() -> None:
     assert claim_due("other", now=now + timedelta(seconds=40), limit=1) == []
 
 
+@pytest.mark.django_db
 def test_a_result_without_the_lease_changes_nothing() -> None:
     job = some_job()
     now = timezone.now()
@@ -223,6 +224,7 @@ def test_an_event_id_may_start_a_run_again_after_a_day(embedded: EmbeddedDriver)
     embedded.journal.wait_for("ran", times=2)
 
 
+@pytest.mark.django_db
 def test_runs_that_ended_a_week_ago_are_removed_and_no_others() -> None:
     now = timezone.now()
     for days, state in ((8, Run.State.COMPLETED), (6, Run.State.COMPLETED), (None, Run.State.RUNNING)):
@@ -235,6 +237,7 @@ def test_runs_that_ended_a_week_ago_are_removed_and_no_others() -> None:
     assert (Run.objects.count(), Step.objects.count()) == (2, 2)
 
 
+@pytest.mark.django_db
 def test_an_event_joins_the_transaction_of_its_sender() -> None:
     with pytest.raises(EventRefused):
         accept([inngest.Event(name="fine"), inngest.Event(name="inngest/function.failed")])

@@ -83,7 +83,7 @@ def all_due_now() -> None:
     OutboxEvent.objects.filter(sent_at=None).update(not_before=timezone.now())
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_events_reach_the_server_in_order_with_their_own_ids(server: EventServer) -> None:
     requests = [make_request(status=Status.RECEIVED) for _ in range(3)]
     Relay(client_of(server.url)).round()
@@ -95,7 +95,7 @@ def test_events_reach_the_server_in_order_with_their_own_ids(server: EventServer
     assert len(server.received) == 3
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_nothing_is_lost_while_the_server_is_down(server: EventServer, quick: None) -> None:
     gone = EventServer()
     gone.close()
@@ -110,7 +110,7 @@ def test_nothing_is_lost_while_the_server_is_down(server: EventServer, quick: No
     assert not rows.all().exists()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 @pytest.mark.parametrize("body", ["<html>bad gateway</html>", '{"error": "no"}', "[]", ""])
 def test_an_error_of_the_server_is_noted_without_secrets_and_tried_again(
     server: EventServer, quick: None, body: str
@@ -135,7 +135,7 @@ def test_an_error_of_the_server_is_noted_without_secrets_and_tried_again(
     assert row.last_error == ""
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_secret_in_an_error_is_left_out(monkeypatch: pytest.MonkeyPatch, server: EventServer) -> None:
     client = client_of(server.url)
 
@@ -148,7 +148,7 @@ def test_a_secret_in_an_error_is_left_out(monkeypatch: pytest.MonkeyPatch, serve
     assert OutboxEvent.objects.get().last_error == "OSError: /e/*** ***"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_one_refused_event_does_not_hold_up_the_others(server: EventServer, quick: None) -> None:
     first, second = make_request(status=Status.RECEIVED), make_request(status=Status.RECEIVED)
     OutboxEvent.objects.filter(request=first).update(name="poison")
@@ -171,7 +171,7 @@ def test_no_transaction_is_open_while_it_sends(server: EventServer, monkeypatch:
     assert seen == [False]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_relay_that_died_while_sending_leaves_the_event_to_another(
     server: EventServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,7 +213,7 @@ def test_several_relays_send_every_event_once(server: EventServer) -> None:
     assert (len(ids), len(set(ids))) == (20, 20)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_embedded_the_event_is_in_the_inbox_or_still_in_the_outbox() -> None:
     make_request(status=Status.RECEIVED)
     relay = Relay(EmbeddedClient())
