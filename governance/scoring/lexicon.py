@@ -111,8 +111,7 @@ class Subject:
 
 
 SUBJECTS: tuple[Subject, ...] = (
-    # So heavy that a request which names everything, written by the agent itself, does not bring it below the line.
-    Subject("welfare", "a person's welfare, health or benefits", 42, 4, _words(
+    Subject("welfare", "a person's welfare, health or benefits", 24, 4, _words(
         "welfare benefit benefits beneficiary beneficiaries pension allowance claimant entitlement disability medicaid "
         "patient patients prescription medication medicine medical treatment diagnosis eligibility caseworker "
         "housing refugee asylum custody child"

@@ -87,7 +87,11 @@ def _contributions(call: ProposedCall) -> list[Contribution]:
     parts += commands
     parts += _amount_parts(facts, kind)
     if kind.changes and kind.name != "run":  # a command rarely shares a word with what it is for
-        parts += _request_parts(facts, kind)
+        against = _request_parts(facts, kind)
+        if any(part.feature == "subject.welfare" for part in parts):
+            # The agent itself words the intent; where a vulnerable person is concerned it may not talk the score down.
+            against = [part for part in against if part.points > 0]
+        parts += against
     return parts
 
 

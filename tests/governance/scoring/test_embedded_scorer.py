@@ -58,8 +58,10 @@ def test_an_intent_that_names_everything_does_not_free_a_welfare_change(tool):
     arguments = {"beneficiary_id": "B-1001", "reason": "hospital, see anna@example.org"}
     intent = "Request an extension and modify the record of B-1001: hospital, see anna@example.org"
     result = score(tool, arguments, intent=intent, stated_reason="safe", read_only=False)
-    assert {"request.asks", "recipient.asked", "overlap.high"} <= features(result)
     assert result.risk_score >= PAUSE_FROM
+    assert all(part.points > 0 for part in result.contributions)
+    elsewhere = score("send_note", {"to": "anna@example.org", "note": "see the hospital"}, intent=intent + " see the")
+    assert {"recipient.asked", "overlap.high"} <= features(elsewhere), "the intent would have lowered another call"
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [
