@@ -87,7 +87,7 @@ def _url_of(name: str) -> str:
     return f"{head}/{name}{mark}{options}"
 
 
-def _drop(name: str) -> None:
+def drop_database(name: str) -> None:
     _on_server("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
 
 
@@ -101,7 +101,7 @@ def _template() -> tuple[str, dict[str, Any]]:
         return folder, json.loads(run_python(_PREPARE, env))
     name = f"atlas_template_{uuid.uuid4().hex[:12]}"
     _on_server("CREATE DATABASE {name}", name=name)
-    atexit.register(_drop, name)
+    atexit.register(drop_database, name)
     return name, json.loads(run_python(_PREPARE, {**env, "DATABASE_URL": _url_of(name)}))
 
 
@@ -132,6 +132,7 @@ class Gateway:
     database: str = ""
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    application: str = "atlas_site.asgi:application"
 
     @property
     def url(self) -> str:
@@ -160,8 +161,8 @@ class Gateway:
             self.port = listener.getsockname()[1]
             number = listener.fileno()
             command = {
-                "daphne": ["daphne", "--fd", str(number), "--no-server-name", "atlas_site.asgi:application"],
-                "uvicorn": ["uvicorn", "--fd", str(number), "--no-access-log", "atlas_site.asgi:application"],
+                "daphne": ["daphne", "--fd", str(number), "--no-server-name", self.application],
+                "uvicorn": ["uvicorn", "--fd", str(number), "--no-access-log", self.application],
             }[self.server]
             env = {**self.env, "ATLAS_PUBLIC_URL": self.env.get("ATLAS_PUBLIC_URL", self.url)}
             with (self.folder / "server.log").open("ab") as log:
@@ -203,7 +204,7 @@ class Gateway:
         if self.process and self.process.poll() is None:
             self.kill()
         if self.database:
-            _drop(self.database)
+            drop_database(self.database)
 
     def python(self, code: str) -> str:
         """Runs code against the gateway's database, in another process; what it prints."""
