@@ -92,24 +92,28 @@ async def bridge(url: str, token: str, lost: Lost) -> None:
         if response.status_code >= 400 and response.request.method == "POST":
             lost(f"The gateway at {base} answered {response.status_code} {response.reason_phrase} to a message.")
 
-    async with _gateway(f"{base}/mcp/sse", token, note_refusal) as (from_gateway, to_gateway):
-        async with stdio_server() as (from_agent, to_agent), anyio.create_task_group() as both:
+    async with (
+        _gateway(f"{base}/mcp/sse", token, note_refusal) as (from_gateway, to_gateway),
+        stdio_server() as (from_agent, to_agent),
+        anyio.create_task_group() as both,
+    ):
 
-            async def inward() -> None:
-                async for message in from_gateway:
-                    if isinstance(message, Exception):
-                        log.warning("the stream of the gateway broke: %s", message)
-                        break
-                    await to_agent.send(SessionMessage(message.message))
-                lost(f"The gateway at {base} closed the connection.")
-
-            both.start_soon(inward)
-            async for message in from_agent:
+        async def inward() -> None:
+            async for message in from_gateway:
                 if isinstance(message, Exception):
-                    log.warning("a line that is no JSON-RPC message was ignored")
-                    continue
-                await to_gateway.send(SessionMessage(message.message))
-            both.cancel_scope.cancel()
+                    log.warning("the stream of the gateway broke: %s", message)
+                    break
+                await to_agent.send(SessionMessage(message.message))
+            lost(f"The gateway at {base} closed the connection.")
+
+        both.start_soon(inward)
+        async for message in from_agent:
+            if isinstance(message, Exception):
+                log.warning("a line that is no JSON-RPC message was ignored")
+                continue
+            await to_gateway.send(SessionMessage(message.message))
+        both.cancel_scope.cancel()
+        await to_agent.aclose()  # stdio_server ends only when nobody can write any more
 
 
 @asynccontextmanager
