@@ -31,7 +31,8 @@ def collect_when_needed(say: Say) -> None:
         return
     say("Collecting static files …")
     stamp.unlink(missing_ok=True)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    # clear: otherwise a file counts as collected when its copy is newer, whatever it says
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
     stamp.write_text(now, encoding="ascii")
 
 
