@@ -76,6 +76,16 @@ def keys_after(rows: QuerySet, order: Order, key: Key | None, limit: int) -> lis
     return found
 
 
+def key_at(rows: QuerySet, order: Order, key: Key | None, number: int) -> Key | None:
+    """The key of the `number`-th row that follows `key`; None when there are fewer. Reads that many index entries."""
+    for part in _ranges(rows, order, key):
+        found = part.order_by(*order.fields).values_list(*order.names)[number - 1 : number]
+        if found:
+            return found[0]
+        number -= part.count()
+    return None
+
+
 def _ranges(rows: QuerySet, order: Order, key: Key | None) -> Iterator[QuerySet]:
     if key is None:
         yield rows

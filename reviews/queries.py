@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from governance.models import Agent, Decision, GovernanceRequest, Membership, Tool, User
-from reviews.keyset import Key, Order, Page, page
+from reviews.keyset import Key, Order, Page, key_at, page
 
 PAGE_SIZE = 50
 MANY = 100  # a count stops here and is shown as "99+"
@@ -132,24 +132,19 @@ def history_page(user: User, wanted: HistoryFilter, *, after: str = "", before: 
     bound = Q() if edge is None else Q(received_at__lte=edge[0]) if backwards else Q(received_at__gte=edge[0])
     narrowed = [_unindexed(rows.filter(bound), user, wanted) for rows in indexed]
     found = page(narrowed, NEWEST, after=after, before=before, size=PAGE_SIZE)
-    if edge is None or len(found.keys) == PAGE_SIZE:
+    if edge is None or (found.previous if backwards else found.next):
         return HistoryPage(found, rows_of(user, found.keys))
-    # Rows of the same instant as the edge but beyond it belong to the next look.
+    # All that fits in the window was found. Rows of the edge's instant but beyond it belong to the next look.
     keys = [key for key in found.keys if (key <= edge if backwards else key >= edge)]
     rows, mark = rows_of(user, keys), NEWEST.encode(edge)
     if backwards:
-        return HistoryPage(Page(keys, previous=mark, next=found.next or after or before), rows)
+        return HistoryPage(Page(keys, previous=mark, next=found.next or before), rows)
     return HistoryPage(Page(keys, previous=found.previous), rows, further=mark, looked_back_to=edge[0])
 
 
 def _edge(parts: list[QuerySet], order: Order, mark: Key | None) -> Key | None:
     """The key of the WINDOW-th row behind the mark in the part that reaches it first; None: all rows lie inside."""
-    edges = []
-    for rows in parts:
-        ahead = rows if mark is None else rows.filter(
-            **{"received_at__lte" if order is NEWEST else "received_at__gte": mark[0]}
-        )
-        edges += ahead.order_by(*order.fields).values_list(*order.names)[WINDOW : WINDOW + 1]
+    edges = [edge for rows in parts if (edge := key_at(rows, order, mark, WINDOW)) is not None]
     if not edges:
         return None
     return max(edges) if order is NEWEST else min(edges)

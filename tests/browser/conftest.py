@@ -1,4 +1,4 @@
-"""A gateway process and real browsers. Without Chromium these tests fail; ATLAS_SKIP_BROWSER_TESTS=1 leaves them out."""
+"""A gateway process and real browsers. Without Chromium these tests fail; ATLAS_SKIP_BROWSER_TESTS=1 skips them."""
 
 import json
 import os

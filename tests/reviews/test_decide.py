@@ -31,8 +31,10 @@ def logged_in(user: User, **kwargs: object) -> Client:
     return client
 
 
-def decide(client: Client, request: GovernanceRequest, verdict: str = "APPROVED", reason: str = "", **kw: object) -> object:
-    return client.post(f"/requests/{request.reference}/decide/", {"verdict": verdict, "reason": reason}, **kw)
+def decide(
+    client: Client, request: GovernanceRequest, verdict: str = "APPROVED", reason: str = "", **options: object
+) -> object:
+    return client.post(f"/requests/{request.reference}/decide/", {"verdict": verdict, "reason": reason}, **options)
 
 
 def test_approving_moves_the_request_and_says_what_happens(as_sarah: Client, sarah: User) -> None:
