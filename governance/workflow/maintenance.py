@@ -1,4 +1,4 @@
-"""The slow loop beside the relay: sweeper every second, nudge four times a second, reconciler every five, clean-up every hour."""
+"""The slow loop beside the relay: each task of nudge, sweeper, reconciler and clean-up at its own pace."""
 
 import time
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from governance.workflow.outbox import nudge, reconcile
 from governance.workflow.sweeper import BATCH, expire_overdue, remove_old, resolve_abandoned
 
 EVERY_SECONDS: dict[Callable[[datetime], int], float] = {
+    nudge: 0.25,
     expire_overdue: 1.0,
     resolve_abandoned: 5.0,
     reconcile: 5.0,
-    nudge: 0.25,
     remove_old: 3600.0,
 }
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import inngest
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Max, QuerySet
 from django.utils import timezone
 
 from governance.actions.moves import DECIDED, REQUESTED, emit
@@ -30,6 +30,10 @@ START_WITHIN = timedelta(seconds=60)
 # A decision in the few milliseconds before the workflow waits is not seen by it: the first nudge comes soon.
 FIRST_NUDGE = timedelta(seconds=0.25)
 NUDGE_EVERY = timedelta(seconds=30)
+# A run that is lost for good is not reminded for ever: after ten minutes rarely, and a day after its end no more.
+QUICK_NUDGES = 20
+SLOW_NUDGE_EVERY = timedelta(minutes=10)
+NUDGE_ENDED_FOR = timedelta(days=1)
 
 
 class Relay:
@@ -106,23 +110,30 @@ def reconcile(now: datetime) -> int:
 
 
 def nudge(now: datetime) -> int:
-    """Wakes the workflow of every decided request it has not finalized, soon, then every 30 seconds. How many."""
-    unfinished = GovernanceRequest.objects.filter(
-        decided_at__lte=now - FIRST_NUDGE, finalized_at=None
-    ).order_by("decided_at")[:BATCH * 4]
-    return sum(_nudge(request, now) for request in unfinished)
+    """Wakes the workflow of every decided request it has not finalized, soon, then every 30 seconds. How many.
+
+    The workflow's own approvals have no such event and are left alone: they wait for nobody.
+    """
+    unfinished = (
+        GovernanceRequest.objects.filter(decided_at__lte=now - FIRST_NUDGE, finalized_at=None)
+        .exclude(finished_at__lte=now - NUDGE_ENDED_FOR)
+        .filter(outbox_events__name=DECIDED)
+        .annotate(
+            sent=Count("outbox_events__sent_at"), unsent=Count("outbox_events") - F("sent"),
+            last_sent_at=Max("outbox_events__sent_at"),
+        )
+        .filter(unsent=0).order_by("-decided_at")[:BATCH * 4]
+    )
+    return sum(_nudge(request, number=request.sent, now=now) for request in unfinished)
 
 
-def _nudge(request: GovernanceRequest, now: datetime) -> bool:
-    sent = list(request.outbox_events.filter(name=DECIDED).order_by("id"))
-    if not sent:  # the workflow's own approval: it waits for nobody
-        return False
-    pause = FIRST_NUDGE if len(sent) == 1 else NUDGE_EVERY
-    if sent[-1].sent_at is None or sent[-1].sent_at > now - pause:
+def _nudge(request: GovernanceRequest, *, number: int, now: datetime) -> bool:
+    pause = FIRST_NUDGE if number == 1 else NUDGE_EVERY if number <= QUICK_NUDGES else SLOW_NUDGE_EVERY
+    if request.last_sent_at > now - pause:
         return False
     try:
         with transaction.atomic():
-            emit(request, DECIDED, kind="decision", number=len(sent) + 1)
+            emit(request, DECIDED, kind="decision", number=number + 1)
     except IntegrityError:  # another process nudges the same request
         return False
     return True

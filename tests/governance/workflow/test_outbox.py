@@ -17,7 +17,7 @@ from governance.actions.moves import DECIDED, REQUESTED
 from governance.models import Event, GovernanceRequest, OutboxEvent
 from governance.states import Status
 from governance.workflow.client import EmbeddedClient, server_client
-from governance.workflow.outbox import Relay, nudge, reconcile
+from governance.workflow.outbox import QUICK_NUDGES, Relay, nudge, reconcile
 from tests.factories import make_request
 
 EVENT_KEY, SIGNING_KEY = "very-secret-event-key", "ab" * 32
@@ -256,3 +256,19 @@ def test_the_nudge_reminds_with_new_ids_until_the_workflow_has_seen_the_decision
         assert nudge(now + timedelta(seconds=29)) == 0
     actions.finalize(request.pk)
     assert nudge(now + timedelta(seconds=31)) == 0
+
+
+@pytest.mark.django_db
+def test_a_lost_run_is_not_nudged_for_ever() -> None:
+    request = make_request(status=Status.DENIED)
+    now = timezone.now()
+    OutboxEvent.objects.update(sent_at=now)
+    for _ in range(QUICK_NUDGES):
+        now += timedelta(seconds=31)
+        assert nudge(now) == 1
+        OutboxEvent.objects.filter(sent_at=None).update(sent_at=now)
+    OutboxEvent.objects.update(sent_at=now)
+    assert nudge(now + timedelta(minutes=9)) == 0
+    assert nudge(now + timedelta(minutes=11)) == 1
+    OutboxEvent.objects.update(sent_at=now)
+    assert nudge(request.finished_at + timedelta(days=1, seconds=1)) == 0
