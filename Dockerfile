@@ -7,7 +7,8 @@ RUN python -m venv /venv
 COPY requirements.txt /tmp/requirements.txt
 # Wheels only: nothing is compiled, so neither stage has a compiler. Every file is checked against its hash.
 RUN /venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt \
- && /venv/bin/pip uninstall --yes pip
+ && /venv/bin/pip uninstall --yes pip \
+ && find /venv -type d -path "*/twisted/*" -name test -prune -exec rm -rf {} +
 
 WORKDIR /app
 COPY . .

@@ -7,30 +7,37 @@
 set -eu
 cd /app
 
-manage() { python manage.py "$@"; }
-
-# Only MCP may stand on standard output in stdio mode, so everything before it goes to standard error.
-migrate() { manage migrate --no-input -v "${1:-1}" >&2; }
-
-# Django's own check, for its side effect: a missing setting ends the start with one plain line.
-preflight() { manage check -v 0 >&2; }
-
-first_steps() {
-  manage shell -v 0 -c '
+# A missing or wrong setting ends the start with one plain line that names it.
+preflight() {
+  python -c '
 import sys
-from django.contrib.auth import get_user_model
-if not get_user_model().objects.exists():
-    print("Nobody can log in yet. Create a reviewer and an agent (each prints its secrets once):", file=sys.stderr)
-    for verb in ("create_reviewer", "create_agent"):
-        print(f"  python manage.py {verb} NAME      (compose: docker compose exec web python manage.py {verb} NAME)", file=sys.stderr)
+from django.core.exceptions import ImproperlyConfigured
+try:
+    from atlas_site import settings
+except ImproperlyConfigured as error:
+    sys.exit(f"The gateway does not start: {error}")
 '
 }
 
-# An Inngest server does not notice by itself that this start brought a changed function, so every start tells it: through
-# this very process; the address the server then calls is INNGEST_SERVE_ORIGIN.
+# One process for both, since starting Python with everything loaded is the slow part.
+migrate() {
+  python manage.py shell -v 0 -c '
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+call_command("migrate", interactive=False)
+if not get_user_model().objects.exclude(password="").filter(is_active=True).exists():
+    print("Nobody can log in yet. Create a reviewer and an agent; each prints its secrets once:")
+    for verb in ("create_reviewer", "create_agent"):
+        print(f"  python manage.py {verb} NAME    (compose: docker compose exec web python manage.py {verb} NAME)")
+'
+}
+
+# An Inngest server does not notice by itself that this start brought a changed function, so every start tells it,
+# through this very process; the address the server then calls is INNGEST_SERVE_ORIGIN.
 register_in_background() {
-  [ -n "${INNGEST_SIGNING_KEY:-}" ] || return 0
-  manage register_inngest --url http://127.0.0.1:8000/api/inngest --wait 600 &
+  case ${INNGEST_SIGNING_KEY:-}${INNGEST_BASE_URL:+ at a server} in
+    signkey-* | *" at a server") python manage.py register_inngest --url http://127.0.0.1:8000/api/inngest --wait 600 & ;;
+  esac
 }
 
 web() {
@@ -49,10 +56,10 @@ command=$1
 shift
 
 case $command in
-  serve) migrate && first_steps && web "$@" ;;
+  serve) preflight && migrate && web "$@" ;;
   web) preflight && web "$@" ;;
-  stdio) migrate 0 && exec python manage.py mcp_stdio "$@" ;;
-  migrate) migrate && first_steps ;;
+  stdio) exec python manage.py mcp_stdio "$@" ;;
+  migrate) migrate ;;
   register) exec python manage.py register_inngest "$@" ;;
   manage) exec python manage.py "$@" ;;
   *) exec "$command" "$@" ;;
