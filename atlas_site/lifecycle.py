@@ -5,6 +5,7 @@ obeyed within two seconds with agents connected and calls held.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -63,16 +64,18 @@ async def _listen() -> None:
 
 
 async def stop() -> None:
-    """Closes the agents' streams and stops the workers, each within a second. Nothing is lost: rows live on."""
+    """Closes the agents' streams and stops the workers within a second. Nothing is lost: rows live on."""
     global _workers, _loop
     workers, _workers = _workers, None
     if _listening is not None:
         _listening.cancel()
     events.use_loop(None)
     _loop = None
-    await mcp.stop()
+    ends = [mcp.stop()]
     if workers is not None:
-        await asyncio.to_thread(workers.stop, STOP_SECONDS)
+        ends.append(asyncio.to_thread(workers.stop, STOP_SECONDS))
+    await asyncio.gather(*ends)
+    gc.freeze()  # spares the interpreter its last walk over every object: up to two seconds on a busy machine
 
 
 def _stop_under_twisted() -> Any:

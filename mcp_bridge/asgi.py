@@ -42,6 +42,7 @@ RESOURCE = AnyHttpUrl(f"{settings.PUBLIC_URL}/mcp")
 METADATA_URL = build_resource_metadata_url(RESOURCE)
 METADATA_PATHS = {"/.well-known/oauth-protected-resource/mcp", METADATA_URL.path}
 STARTUP_SECONDS = 10.0
+STOP_SECONDS = 0.5
 
 
 def handles(path: str) -> bool:
@@ -113,7 +114,8 @@ class Runtime:
         task, self._task = self._task, None
         if task is not None and not task.done():
             self._stop.set()
-            await asyncio.wait([task], timeout=1)
+            # The SDK tries for a second to answer the cancelled calls of sessions; their clients are gone already.
+            await asyncio.wait([task], timeout=STOP_SECONDS)
 
 
 _runtime = Runtime()

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.urls import NoReverseMatch
 from mcp import types
 from pydantic import ValidationError
 
@@ -38,17 +37,10 @@ def pending_facts(request: GovernanceRequest) -> dict[str, Any]:
     return {
         "status": shown_status(request),
         "reference": request.reference,
-        "review_url": review_url(request),
+        "review_url": f"{settings.PUBLIC_URL}{request.get_absolute_url()}",
         "deadline": request.deadline.astimezone(UTC).isoformat(timespec="seconds"),
         "poll_after_seconds": POLL_AFTER_SECONDS,
     }
-
-
-def review_url(request: GovernanceRequest) -> str:
-    try:
-        return f"{settings.PUBLIC_URL}{request.get_absolute_url()}"
-    except NoReverseMatch:
-        return f"{settings.PUBLIC_URL}/"
 
 
 def answer(request_id: UUID) -> types.CallToolResult:
