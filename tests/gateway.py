@@ -162,7 +162,7 @@ class Gateway:
             number = listener.fileno()
             command = {
                 "daphne": ["daphne", "--fd", str(number), "--no-server-name", self.application],
-                "uvicorn": ["uvicorn", "--fd", str(number), "--no-access-log", self.application],
+                "uvicorn": ["tests.serve_uvicorn", str(number), self.application],
             }[self.server]
             env = {**self.env, "ATLAS_PUBLIC_URL": self.env.get("ATLAS_PUBLIC_URL", self.url)}
             with (self.folder / "server.log").open("ab") as log:
