@@ -121,8 +121,11 @@ class Executor:
                 self._run(job)
             except claims.LeaseLost as lost:
                 log.warning("dropped a result of run %s: another worker took it over", lost)
-            except Exception:  # the engine's edge: the job is given back by the dispatcher and tried again
+            except (OperationalError, InterfaceError):  # the dispatcher finds the job dropped and claims it again
+                log.exception("the database is away; run %s goes on later", job.run.run_id)
+            except Exception as error:  # the engine's edge
                 log.exception("the call of run %s could not be made", job.run.run_id)
+                self._count_attempt(job, error)
             finally:
                 connections.close_all()
                 with self._lock:
@@ -138,6 +141,13 @@ class Executor:
                 claims.release(going)
                 return
             going = self._record(going, self._call(going))
+
+    def _count_attempt(self, job: Job, error: Exception) -> None:
+        """What fails around a call ends like a failing call: tried again with growing waits, then given up."""
+        try:
+            self._record(job, failure(type(error).__name__, str(error)))
+        except Exception:  # the engine's edge: the job stays dropped
+            log.exception("run %s could not be put off", job.run.run_id)
 
     def _call(self, job: Job) -> Answer:
         run = job.run

@@ -104,7 +104,7 @@ def test_an_if_means_the_same(driver: Driver) -> None:
         def cases(ctx):
             number = ctx.event.data["number"]
             event = ctx.step.wait_for_event(
-                "go", event=driver.event(f"go-{number}"), if_exp=CASES[number][0], timeout=3 * SHORT
+                "go", event=driver.event(f"go-{number}"), if_exp=CASES[number][0], timeout=5 * SHORT
             )
             ctx.step.run("note", lambda: driver.journal.add((number, event is not None)) and None)
         return [cases]

@@ -20,6 +20,7 @@ from governance.workflow.embedded import claims
 from governance.workflow.embedded.backoff import TABLE, backoff, retry_after
 from governance.workflow.embedded.calls import Answer, Functions
 from governance.workflow.embedded.claims import LeaseLost, claim_due
+from governance.workflow.embedded.executor import Executor
 from governance.workflow.embedded.inbox import EventRefused, accept
 from governance.workflow.embedded.ingest import take_in
 from governance.workflow.embedded.results import record
@@ -149,6 +150,19 @@ def test_a_step_that_exits_the_interpreter_is_tried_again(embedded: EmbeddedDriv
     embedded.send("start")
     embedded.ends_as(embedded.only_run(), "COMPLETED")
     assert embedded.journal.entries == [("tried", 0), ("tried", 1)]
+
+
+def test_a_fault_around_the_call_counts_as_an_attempt(
+    embedded: EmbeddedDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Executor, job: Job, run: Run) -> None:
+        raise RuntimeError("cannot be read")
+
+    monkeypatch.setattr(Executor, "_payload", broken)
+    embedded.serve(one(embedded, lambda ctx: None, retries=2))
+    embedded.send("start")
+    embedded.wait_until(lambda: Run.objects.filter(state=Run.State.FAILED).exists(), "the end")
+    assert Run.objects.get().output["error"]["message"] == "cannot be read"
 
 
 def test_unfinished_runs_go_on_at_start(embedded: EmbeddedDriver) -> None:
