@@ -60,8 +60,8 @@ read_env_file() {
 
 random_hex() { od -An -v -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
-# NAME DEFAULT: what .env has, else the environment, else the default
-settle() { is_set "$1" || put "$1" "${!1-$2}"; }
+# NAME DEFAULT: what .env has, else the environment, else the default; empty counts as not there
+settle() { [ -n "$(get "$1")" ] || put "$1" "${!1:-$2}"; }
 settle_secret() { [ -n "$(get "$1")" ] || put "$1" "${!1:-$(random_hex 32)}"; }
 
 # -- checks: each prints what is wrong, or nothing ----------------------------------------------
@@ -208,9 +208,10 @@ fill_in() {
   settle OPENAI_BASE_URL https://api.openai.com/v1
   settle OPENAI_API_KEY ""; settle OPENAI_MODEL gpt-5-mini
 
+  # An address that is there and empty: no server of one's own, so the embedded executor unless Inngest Cloud's keys stand.
   [ -z "${INNGEST_BASE_URL+x}" ] || settle INNGEST_BASE_URL ""
   if is_set INNGEST_BASE_URL && [ -z "$(get INNGEST_BASE_URL)" ]; then
-    settle INNGEST_SIGNING_KEY ""; settle INNGEST_EVENT_KEY ""; settle ATLAS_INNGEST_REPLICAS 0
+    settle INNGEST_SIGNING_KEY ""; settle INNGEST_EVENT_KEY ""; put ATLAS_INNGEST_REPLICAS 0
   elif [[ ${V_INNGEST_SIGNING_KEY-${INNGEST_SIGNING_KEY-}} == signkey-* ]]; then
     settle INNGEST_SIGNING_KEY ""; settle INNGEST_EVENT_KEY ""; put INNGEST_BASE_URL ""
     settle ATLAS_INNGEST_REPLICAS 0; settle INNGEST_SERVE_ORIGIN "$(get ATLAS_PUBLIC_URL)"

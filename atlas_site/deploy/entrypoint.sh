@@ -6,6 +6,7 @@
 # anything else is run as it is.
 set -eu
 cd /app
+export ATLAS_DATA_DIR="${ATLAS_DATA_DIR:-/data}"  # an --env-file may hold it empty
 
 # A missing or wrong setting ends the start with one plain line that names it.
 preflight() {

@@ -92,6 +92,16 @@ def test_an_empty_inngest_address_means_the_embedded_executor(folder):
     assert values["ATLAS_INNGEST_REPLICAS"] == "0" and values["INNGEST_SIGNING_KEY"] == ""
 
 
+def test_a_copy_of_the_example_is_filled_in(folder):
+    shutil.copy(Path(settings.BASE_DIR) / ".env.example", folder / ".env")
+    done = run_setup(folder, "--yes", "--no-start")
+    assert done.returncode == 0, done.stderr
+    values = written(folder)
+    assert values["ATLAS_PUBLIC_URL"] == "http://127.0.0.1:8000"
+    assert all(values[name] for name in ("ATLAS_SECRET_KEY", "POSTGRES_PASSWORD", "ATLAS_DB_PASSWORD"))
+    assert values["ATLAS_INNGEST_REPLICAS"] == "0"  # the example's empty INNGEST_BASE_URL: the embedded executor
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
