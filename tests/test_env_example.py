@@ -1,6 +1,7 @@
 """Every variable stands in .env.example, with a line of meaning, and none that nobody reads."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from tests.gateway import clean_env, run_python
@@ -11,7 +12,10 @@ OF_CLIENTS = {"ATLAS_GATEWAY_URL", "ATLAS_AGENT_TOKEN", "ATLAS_REVIEWER_TOKEN"}
 
 def variables() -> set[str]:
     text = (ROOT / "atlas_site" / "settings.py").read_text(encoding="utf-8")
-    return set(re.findall(r'\b(?:env|env_\w+|local_secret)\(\s*"([A-Z_]+)"', text))
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    return set(re.findall(r'\b(?:env|env_\w+|local_secret)\(\s*"([A-Z_]+)"', text)) | set(
+        re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose)
+    )
 
 
 def test_every_variable_is_in_the_example_and_no_other():
@@ -22,7 +26,7 @@ def test_every_variable_is_in_the_example_and_no_other():
 
 def test_every_variable_has_a_line_of_meaning():
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if "=" in line and not line.startswith("#"):
             # several that belong together share the line above the first of them
             assert before.startswith("#") or "=" in before, line

@@ -29,7 +29,7 @@ class Credentials:
 def prepare_credentials() -> Credentials | None:
     """What to show once, or None when it was shown before. Nothing else counts as the first run."""
     with transaction.atomic():
-        run = FirstRun.objects.select_for_update().select_related("reviewer", "api_token", "agent_token__agent").first()
+        run = FirstRun.objects.select_for_update().first()
         if run is None:
             return _begin()
         return _begin_again(run) if run.shown_at is None else None
