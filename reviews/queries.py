@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from governance.models import Agent, Decision, GovernanceRequest, Membership, Tool, User
+from governance.models import Agent, Decision, GovernanceRequest, Team, Tool, User
 from reviews.keyset import Key, Order, Page, key_at, page
 
 PAGE_SIZE = 50
@@ -28,18 +28,13 @@ QUEUE_ORDERS = {
 NEWEST = Order(("-received_at", "-id"), (datetime, UUID))
 
 
-def team_ids(user: User) -> list[int] | None:
-    """The teams whose rows this person sees; None: all of them. Resolved first, so that lists are index ranges."""
-    if not user.is_active:
-        return []
-    if user.is_superuser:
-        return None
-    return list(Membership.objects.filter(user_id=user.pk).order_by("team_id").values_list("team_id", flat=True))
+def team_ids(user: User) -> list[int]:
+    """The teams whose rows this person sees. Resolved first, so that each list is an index range of one team."""
+    return list(Team.objects.visible_to(user).order_by("pk").values_list("pk", flat=True))
 
 
 def _per_team(user: User, rows: QuerySet) -> list[QuerySet]:
-    ids = team_ids(user)
-    return [rows] if ids is None else [rows.filter(team_id=team_id) for team_id in ids]
+    return [rows.filter(team_id=team_id) for team_id in team_ids(user)]
 
 
 def rows_of(user: User, keys: Iterable[Key]) -> list[GovernanceRequest]:
@@ -121,7 +116,7 @@ class HistoryPage:
 
 def history_page(user: User, wanted: HistoryFilter, *, after: str = "", before: str = "") -> HistoryPage:
     """One page of everything, newest first. With filters that have no index: of the WINDOW rows behind the mark."""
-    indexed = [_indexed(wanted)] if wanted.agent or wanted.tool else _per_team(user, _indexed(wanted))
+    indexed = _ranges(user, wanted)
     if not wanted.needs_a_window:
         found = page(indexed, NEWEST, after=after, before=before, size=PAGE_SIZE)
         return HistoryPage(found, rows_of(user, found.keys))
@@ -140,6 +135,14 @@ def history_page(user: User, wanted: HistoryFilter, *, after: str = "", before: 
     if backwards:
         return HistoryPage(Page(keys, previous=mark, next=found.next or before), rows)
     return HistoryPage(Page(keys, previous=found.previous), rows, further=mark, looked_back_to=edge[0])
+
+
+def _ranges(user: User, wanted: HistoryFilter) -> list[QuerySet]:
+    """Rows that an index holds in order: of one agent, of one tool, of each team, or all of them."""
+    rows = _indexed(wanted)
+    if wanted.agent or wanted.tool or (user.is_active and user.is_superuser and len(wanted.statuses) != 1):
+        return [rows]
+    return _per_team(user, rows)
 
 
 def _edge(parts: list[QuerySet], order: Order, mark: Key | None) -> Key | None:
@@ -218,9 +221,7 @@ def tools_of(user: User) -> QuerySet:
 
 def reviewers_of(user: User) -> QuerySet:
     """The people of this person's teams."""
-    ids = team_ids(user)
-    people = User.objects.order_by("username")
-    return people if ids is None else people.filter(membership__team__in=ids).distinct()
+    return User.objects.filter(membership__team__in=team_ids(user)).order_by("username").distinct()
 
 
 def who_can_decide(request: GovernanceRequest) -> list[User]:

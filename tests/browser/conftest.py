@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.factories import PASSWORD
-from tests.gateway import ROOT, clean_env
+from tests.gateway import ROOT, clean_env, run_python
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -58,9 +59,20 @@ class Console:
         self.process.stdout.close()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty database; migrated once, copied for each test."""
+    folder = tmp_path_factory.mktemp("console")
+    run_python(
+        "import django; django.setup(); from django.core.management import call_command as call; "
+        "call('migrate', verbosity=0)", clean_env(ATLAS_DATA_DIR=str(folder)),
+    )
+    return folder
+
+
 @pytest.fixture
-def console(tmp_path: Path) -> Iterator[Console]:
-    console = Console(tmp_path)
+def console(migrated: Path, tmp_path: Path) -> Iterator[Console]:
+    console = Console(Path(shutil.copytree(migrated, tmp_path / "data")))
     yield console
     console.close()
 
