@@ -178,7 +178,7 @@ class Requests(ApiView, generics.ListAPIView):
 
     @extend_schema(
         operation_id="list_requests", summary="Requests you can see, newest first",
-        responses={200: shapes.RequestSerializer(many=True), **READ_ERRORS},
+        responses={200: shapes.RequestSerializer(many=True), **READ_ERRORS, 404: NOT_FOUND},
     )
     def get(self, request: Request) -> Response:
         wanted = RequestFilter(request.query_params, self.queryset, request=request).wanted()
@@ -238,7 +238,7 @@ class Agents(ApiView, generics.ListAPIView):
 
     @extend_schema(
         operation_id="list_agents", summary="Agents you can see",
-        responses={200: shapes.AgentSerializer(many=True), **READ_ERRORS},
+        responses={200: shapes.AgentSerializer(many=True), **READ_ERRORS, 404: NOT_FOUND},
     )
     def get(self, request: Request) -> Response:
         visible = Agent.objects.visible_to(request.user)

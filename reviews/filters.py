@@ -1,15 +1,20 @@
-"""The filters of the REST lists. A value that means nothing is a 400, never an empty or a whole list."""
+"""The filters of the REST lists. A value that means nothing is a 400, never an empty or a whole list.
+
+An agent, a tool or a page that is not there is a 404.
+"""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError as FormError
+from django.core.validators import RegexValidator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404
 from django_filters.fields import IsoDateTimeField
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -21,8 +26,11 @@ from reviews.strict_json import printable
 PAGING = ("limit", "cursor")
 
 
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+
+
 class PointInTimeField(IsoDateTimeField):
-    """ISO 8601 with a time zone (UTC without one), within what the databases can compare."""
+    """ISO 8601, UTC without a zone. The ends of the calendar, which no database compares, are moved inwards."""
 
     def clean(self, value: object) -> datetime | None:
         try:
@@ -30,7 +38,7 @@ class PointInTimeField(IsoDateTimeField):
         except (OverflowError, ValueError):
             raise FormError("Enter a date and time.") from None
         if at is not None and not is_storable(at):
-            raise FormError("Enter a date and time.")
+            return EARLIEST if at.year < 2 else LATEST
         return at
 
 
@@ -38,6 +46,7 @@ class PointInTimeFilter(django_filters.IsoDateTimeFilter):
     field_class = PointInTimeField
 
 
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": 100})
 class RiskFilter(django_filters.NumberFilter):
     field_class = forms.IntegerField
 
@@ -48,18 +57,30 @@ class RiskFilter(django_filters.NumberFilter):
         """IntegerField has its own."""
 
 
-def visible_agents(request: HttpRequest | None) -> QuerySet[Agent]:
-    return Agent.objects.visible_to(request.user) if request is not None else Agent.objects.none()
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": 2**63 - 1})
+class AgentFilter(django_filters.NumberFilter):
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(min_value=0, max_value=2**63 - 1, **kwargs)
+
+    def get_max_validator(self) -> None:
+        """IntegerField has its own."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"})
+class ToolNameFilter(django_filters.CharFilter):
+    def __init__(self, **kwargs: object) -> None:
+        name = RegexValidator(r"\A[A-Za-z0-9_-]{1,64}\Z", "Enter the name of a tool.")
+        super().__init__(field_name="tool__exposed_name", validators=[name], **kwargs)
 
 
 class RequestFilter(django_filters.FilterSet):
     """Reads and describes the parameters; `ranges` turns them into index ranges."""
 
     status = django_filters.ChoiceFilter(choices=Status.choices, help_text="The state it is in now.")
-    agent = django_filters.ModelChoiceFilter(queryset=visible_agents, help_text="Id of an agent you can see.")
-    tool = django_filters.CharFilter(
-        field_name="tool__exposed_name", max_length=64, help_text="Name of a tool you can see, as agents call it."
-    )
+    agent = AgentFilter(help_text="Id of an agent you can see.")
+    tool = ToolNameFilter(help_text="Name of a tool you can see, as agents call it.")
     risk_min = RiskFilter(lookup_expr="gte", help_text="Lowest risk score, 0 to 100.")
     risk_max = RiskFilter(lookup_expr="lte", help_text="Highest risk score, 0 to 100.")
     received_since = PointInTimeFilter(field_name="received_at", lookup_expr="gte", help_text="ISO 8601.")
@@ -84,8 +105,8 @@ def ranges(user: User, wanted: dict[str, Any]) -> tuple[list[QuerySet], Callable
     if at := wanted.pop("received_until", None):
         rows = rows.filter(received_at__lte=at)
     tools = _tools(user, wanted.pop("tool")) if "tool" in wanted else None
-    if agent := wanted.pop("agent", None):
-        parts = [rows.filter(agent=agent)]
+    if "agent" in wanted:
+        parts = [rows.filter(agent=_agent(user, wanted.pop("agent")))]
     elif tools is not None:
         parts = [rows.filter(tool=tool) for tool in tools]
         tools = None
@@ -102,10 +123,17 @@ def ranges(user: User, wanted: dict[str, Any]) -> tuple[list[QuerySet], Callable
 _LOOKUPS = {"status": "status", "risk_min": "risk_score__gte", "risk_max": "risk_score__lte"}
 
 
+def _agent(user: User, pk: int) -> int:
+    """Raises Http404, like every address of something that is not there."""
+    if not Agent.objects.visible_to(user).filter(pk=pk).exists():
+        raise Http404(f"There is no agent {pk} that you can see.")
+    return pk
+
+
 def _tools(user: User, name: str) -> list[int]:
     found = list(Tool.objects.visible_to(user).filter(exposed_name=name).values_list("pk", flat=True))
     if not found:
-        raise ValidationError({"tool": f"There is no tool {printable(name)} that you can see."})
+        raise Http404(f"There is no tool {name} that you can see.")
     return found
 
 
@@ -115,5 +143,7 @@ def refuse_unknown_parameters(request: Request, known: frozenset[str]) -> None:
         if name not in known:
             there_are = ", ".join(sorted(known)) or "none"
             raise ValidationError({printable(name): f"There is no such parameter here; there are: {there_are}."})
+        if not request.query_params[name]:
+            raise ValidationError({name: "This parameter has no value. Leave it out instead."})
         if len(request.query_params.getlist(name)) > 1:
             raise ValidationError({name: "This parameter stands there twice."})

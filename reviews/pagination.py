@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,9 +30,9 @@ class Cursor(BasePagination):
         self, request: Request, order: Order, parts: Sequence[QuerySet],
         narrow: Callable[[QuerySet], QuerySet] | None = None,
     ) -> list[Key]:
-        """The keys of the page that the request asks for. Raises ValidationError on a bad limit or cursor."""
+        """The keys of the page that the request asks for. Raises ValidationError (limit), NotFound (cursor)."""
         limit = _limit(request.query_params.get("limit", str(DEFAULT_LIMIT)))
-        mark = _mark(order, request.query_params.get("cursor", ""))
+        mark = _mark(order, request.query_params.get("cursor"))
         if narrow is None:
             keys = merged_keys_after(parts, order, mark, limit + 1)
             self._place(request, order.encode(keys[limit - 1]) if len(keys) > limit else None)
@@ -94,15 +94,15 @@ def _edge(parts: Sequence[QuerySet], order: Order, mark: Key | None) -> Key | No
     return max(edges, default=None)
 
 
-def _mark(order: Order, cursor: str) -> Key | None:
-    if not cursor:
+def _mark(order: Order, cursor: str | None) -> Key | None:
+    if cursor is None:
         return None
     try:
         mark = order.decode(cursor)
     except (BadRequest, OverflowError, RecursionError):
         mark = None
     if mark is None or not all(is_storable(part) for part in mark if isinstance(part, datetime)):
-        raise ValidationError({"cursor": "This is not a cursor of this list."})
+        raise NotFound("There is no page at this cursor.")
     return mark
 
 

@@ -107,14 +107,12 @@ def test_a_filter_without_an_index_looks_at_a_bounded_number_of_rows_a_page(call
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("status=asleep", "status"), ("agent=x", "agent"), ("agent=999999", "agent"), ("tool=nope", "tool"),
-        ("tool=%00", "tool"), ("risk_min=x", "risk_min"), ("risk_min=-1", "risk_min"), ("risk_max=101", "risk_max"),
+        ("status=asleep", "status"), ("agent=x", "agent"), ("agent=-1", "agent"), ("agent=9" + "9" * 30, "agent"),
+        ("tool=%00", "tool"), ("tool=a%20b", "tool"), ("risk_min=x", "risk_min"), ("risk_min=-1", "risk_min"),
+        ("risk_max=101", "risk_max"),
         ("risk_max=1e400", "risk_max"), ("received_since=soon", "received_since"),
-        ("received_since=0001-01-01T00:00:00%2B14:00", "received_since"),
-        ("received_until=9999-12-31T23:59:59-14:00", "received_until"),
         ("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("limit=%D9%A3", "limit"),
-        ("cursor=x", "cursor"), ("cursor=W10", "cursor"), ("cursor=WyJhIiwiYiJd", "cursor"),
-        ("stauts=denied", "stauts"), ("status=denied&status=expired", "status"),
+        ("stauts=denied", "stauts"), ("status=", "status"), ("cursor=", "cursor"), ("status=denied&status=expired", "status"),
     ],
 )
 def test_a_parameter_that_means_nothing_is_named(call, query, field):
@@ -123,9 +121,23 @@ def test_a_parameter_that_means_nothing_is_named(call, query, field):
     assert (error["code"], error["field"]) == ("invalid", field)
 
 
-def test_another_teams_agent_and_tool_are_unknown_filters(call):
-    theirs = make_request(team=make_team("Elsewhere"), tool=None)
-    assert error_of(call("GET", f"/api/requests/?agent={theirs.agent_id}"), 400)["field"] == "agent"
+def test_agents_tools_and_pages_that_are_not_there_are_not_found(call):
+    theirs = make_request(team=(other := make_team("Elsewhere")), tool=make_tool("hidden", team=other))
+    for query in (
+        f"agent={theirs.agent_id}", "agent=999999", "tool=hidden", "tool=nope", "cursor=x", "cursor=W10",
+        "cursor=WyJhIiwiYiJd", "cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIjAwIl0",
+    ):
+        assert error_of(call("GET", f"/api/requests/?{query}"), 404)["code"] == "not_found"
+
+
+def test_the_ends_of_the_calendar_are_beyond_every_request(call):
+    request = make_request()
+    for query, wanted in (
+        ("received_since=0001-01-01T00:00:00%2B14:00", [request.reference]),
+        ("received_until=9999-12-31T23:59:59-14:00", [request.reference]),
+        ("received_until=0001-01-01T00:00:00%2B14:00", []),
+    ):
+        assert references(call("GET", f"/api/requests/?{query}")) == wanted
 
 
 # -- one request -----------------------------------------------------------------------------

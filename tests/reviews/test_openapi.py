@@ -1,0 +1,106 @@
+"""The OpenAPI document is complete, and the API does what it says: schemathesis tries it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
+
+from governance.actions import issue_api_token
+from governance.models import Heartbeat
+from governance.states import Status
+from reviews.api import ApiThrottle
+from tests.factories import make_request, make_reviewer
+
+OPERATIONS = {"list_requests", "read_request", "decide_request", "list_agents", "read_agent", "read_health"}
+
+
+def document():
+    return Client().get("/api/schema", headers={"Accept": "application/json"}).json()
+
+
+def operations(schema):
+    return {
+        operation["operationId"]: operation for path in schema["paths"].values() for operation in path.values()
+    }
+
+
+def test_the_document_is_valid_and_has_no_warning(tmp_path):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+
+
+def test_every_operation_names_every_answer():
+    found = operations(document())
+    assert set(found) == OPERATIONS
+    for name, operation in found.items():
+        wanted = {"400", "405", "429"} | ({"503"} if name == "read_health" else {"401", "403"})
+        assert wanted <= set(operation["responses"]), name
+        assert operation["summary"] and operation["description"]
+    assert {"404", "409", "413", "415"} <= set(found["decide_request"]["responses"])
+    assert found["decide_request"]["requestBody"]["content"]["application/json"]["examples"]
+
+
+def test_it_names_both_ways_to_authenticate():
+    schemes = document()["components"]["securitySchemes"]
+    assert schemes["reviewerToken"]["scheme"] == "bearer" and schemes["cookieAuth"]["in"] == "cookie"
+
+
+def test_the_docs_page_has_nothing_inline_and_nothing_foreign():
+    page = Client().get("/api/docs")
+    content = page.content.decode()
+    assert page.status_code == 200 and "unsafe" not in page["Content-Security-Policy"]
+    assert "<style" not in content and "http://" not in content and "https://" not in content
+    assert content.count("<script") == content.count("<script src=") == 3
+    script = Client().get("/api/docs?script=")
+    assert script["Content-Type"].startswith("application/javascript") and b"SwaggerUIBundle" in script.content
+
+
+def check(name, headers, modes=(GenerationMode.POSITIVE, GenerationMode.NEGATIVE)):
+    """Tries one operation with made-up input, the same in every run; every check of schemathesis must hold."""
+    config = SchemathesisConfig.from_dict({"headers": headers})
+    schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", get_wsgi_application(), config=config)
+    operation = schema.find_operation_by_id(name)
+    for mode in modes:
+        strategy = operation.as_strategy(generation_mode=mode)
+
+        @settings(
+            max_examples=20, derandomize=True, deadline=None, database=None,
+            suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
+        )
+        @given(case=strategy)
+        def attempt(case):
+            case.call_and_validate()
+
+        attempt()
+
+
+# Outside a transaction: the WSGI application closes the connection after every request.
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", sorted(OPERATIONS - {"read_health"}))
+def test_the_api_keeps_what_the_document_promises(name, monkeypatch):
+    monkeypatch.setattr(ApiThrottle, "rate", None)
+    sarah = make_reviewer("sarah")
+    make_request(status=Status.SUCCEEDED, reviewer=sarah)
+    make_request()
+    check(name, {"Authorization": f"Bearer {issue_api_token(sarah)}"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_health_address_keeps_it_too(monkeypatch):
+    monkeypatch.setattr(ApiThrottle, "rate", None)
+    for part in ("relay", "executor"):
+        Heartbeat.objects.create(name=part, beat_at=timezone.now() + timedelta(hours=1))
+    check("read_health", {}, [GenerationMode.POSITIVE])  # it takes nothing that could be wrong
+
+
+def test_the_examples_of_errors_are_what_the_code_answers(db):
+    example = operations(document())["list_requests"]["responses"]["401"]["content"]["application/json"]["examples"]
+    (told,) = example.values()
+    assert json.loads(Client().get("/api/requests/").content) == told["value"]
