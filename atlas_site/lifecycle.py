@@ -37,8 +37,26 @@ def begin_process() -> None:
     if "daphne.server" in sys.modules:
         from twisted.internet import reactor  # only daphne's own reactor; importing it elsewhere would install one
 
+        _bound_bodies()
         reactor.callWhenRunning(begin_loop)
         reactor.addSystemEventTrigger("before", "shutdown", _stop_under_twisted)
+
+
+def _bound_bodies() -> None:
+    """daphne reads a whole body before it asks the application: keep one byte more than allowed and drop the rest.
+
+    The application still sees a body that is too large, and answers 413, without the memory it would have taken.
+    """
+    from daphne.http_protocol import WebRequest
+
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+
+    def handle_chunk(request: WebRequest, data: bytes) -> None:
+        room = limit - request.content.tell()
+        if room > 0:
+            request.content.write(data[:room])
+
+    WebRequest.handleContentChunk = handle_chunk
 
 
 def begin_loop() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -238,3 +240,18 @@ token = AgentToken.objects.usable({token!r}).get()
             pass
         assert http.post(endpoint, headers=gateway.headers, json=INITIALIZE).status_code == 202
     assert http.post("/mcp", headers=dying, json=INITIALIZE).status_code == 401
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory of a process from /proc")
+def test_a_huge_body_takes_no_memory(gateway: Gateway, http: httpx2.Client) -> None:
+    """daphne would read all of it before the gateway is asked; 200 MiB must not show."""
+
+    def peak_kib() -> int:
+        status = Path(f"/proc/{gateway.process.pid}/status").read_text(encoding="ascii")
+        return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+    before = peak_kib()
+    with suppress(httpx2.TransportError):  # uvicorn hangs up while the client still sends
+        answer = http.post("/mcp", headers={**gateway.headers, **ACCEPT}, content=(b" " * 65536 for _ in range(3200)))
+        assert answer.status_code == 413
+    assert peak_kib() - before < 50 * 1024
