@@ -63,7 +63,7 @@ class _Result:
             self._take_job()
             complete(self.run, self.answer.body, now=self.now)
         elif self.answer.retryable and not self.is_last_attempt:
-            self._try_again()
+            self._try_again(self.answer.error)
         else:
             self._take_job()
             fail(self.run, self.answer.error, now=self.now)
@@ -84,7 +84,7 @@ class _Result:
         if operation["op"] == "StepRun":
             memo = {"data": operation.get("data")}
         elif operation["op"] == "StepError" and self.answer.retryable and not self.is_last_attempt:
-            self._try_again()
+            self._try_again(operation.get("error") or {})
             return None
         else:
             error = operation.get("error") or {}
@@ -135,13 +135,17 @@ class _Result:
         self.job.attempt = 0  # only now: nothing above may fail any more
         return self.job
 
-    def _try_again(self) -> None:
+    def _try_again(self, error: dict[str, Any]) -> None:
         wait = retry_after(self.answer.retry_after, self.now) or self.backoff(self.job.attempt)
         planned = held(self.job).update(
             attempt=self.job.attempt + 1, run_at=self.now + wait, lease_owner="", lease_until=None
         )
         if not planned:
             raise LeaseLost(str(self.job))
+        log.warning(
+            "attempt %d of run %s failed, the next one is in %d s: %s: %s",
+            self.job.attempt, self.run.run_id, wait.total_seconds(), error.get("name"), error.get("message"),
+        )
 
 
 def _duration(text: str) -> timedelta:
