@@ -8,6 +8,11 @@ set -eu
 cd /app
 export ATLAS_DATA_DIR="${ATLAS_DATA_DIR:-/data}"  # an --env-file may hold it empty
 
+# A first start on SQLite begins with the image's empty, migrated database.
+seed() {
+  [ -n "${DATABASE_URL:-}" ] || [ -e "$ATLAS_DATA_DIR/atlas.sqlite3" ] || cp /app/empty/atlas.sqlite3 "$ATLAS_DATA_DIR/"
+}
+
 # A missing or wrong setting ends the start with one plain line that names it.
 preflight() {
   python -c '
@@ -57,9 +62,9 @@ command=$1
 shift
 
 case $command in
-  serve) preflight && migrate && web "$@" ;;
+  serve) preflight && seed && migrate && web "$@" ;;
   web) preflight && web "$@" ;;
-  stdio) exec python manage.py mcp_stdio "$@" ;;
+  stdio) seed && exec python manage.py mcp_stdio "$@" ;;
   migrate) migrate ;;
   register) exec python manage.py register_inngest "$@" ;;
   manage) exec python manage.py "$@" ;;
