@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connection
 
 from governance import actions
@@ -26,10 +25,21 @@ async def runtime(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
 
 
 def in_thread(work: Any, *args: Any) -> Any:
+    """`work` in a thread that leaves no connection behind."""
     try:
         return work(*args)
     finally:
         connection.close()
+
+
+async def make_agent(name: str) -> tuple[AgentToken, str]:
+    """The row of an agent's token, and the token."""
+
+    def make() -> tuple[AgentToken, str]:
+        agent, token = actions.create_agent(name)
+        return AgentToken.objects.select_related("agent__team").get(agent=agent), token
+
+    return await asyncio.to_thread(in_thread, make)
 
 
 class Exchange:
@@ -51,13 +61,12 @@ class Exchange:
 
 
 async def test_revoking_closes_the_stream_at_once() -> None:
-    agent, token = await sync_to_async(actions.create_agent)("short-lived")
-    _, other = await sync_to_async(actions.create_agent)("other")
+    row, token = await make_agent("short-lived")
+    _, other = await make_agent("other")
     async with asyncio.timeout(WAIT_SECONDS):
         dying, living = Exchange(token), Exchange(other)
         await dying.open.wait()
         await living.open.wait()
-        row = await AgentToken.objects.aget(agent=agent)
         await asyncio.to_thread(in_thread, actions.revoke_token, row)
         await dying.task
     assert dying.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
@@ -68,13 +77,12 @@ async def test_revoking_closes_the_stream_at_once() -> None:
 
 
 async def test_a_look_up_that_a_revocation_overtook_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, token = await sync_to_async(actions.create_agent)("raced")
-    row = await AgentToken.objects.aget(agent=agent)
+    row, token = await make_agent("raced")
     look_up = auth._look_up
 
     def overtaken(clear: str) -> Any:
         found = look_up(clear)
-        in_thread(actions.revoke_token, row)
+        actions.revoke_token(row)
         return found
 
     monkeypatch.setattr(auth, "_look_up", overtaken)
