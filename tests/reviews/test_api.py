@@ -112,7 +112,8 @@ def test_a_filter_without_an_index_looks_at_a_bounded_number_of_rows_a_page(call
         ("risk_max=101", "risk_max"),
         ("risk_max=1e400", "risk_max"), ("received_since=soon", "received_since"),
         ("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("limit=%D9%A3", "limit"),
-        ("stauts=denied", "stauts"), ("status=", "status"), ("cursor=", "cursor"), ("status=denied&status=expired", "status"),
+        ("stauts=denied", "stauts"), ("status=", "status"), ("cursor=", "cursor"),
+        ("status=denied&status=expired", "status"),
     ],
 )
 def test_a_parameter_that_means_nothing_is_named(call, query, field):
