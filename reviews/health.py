@@ -78,7 +78,8 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 def _within_time(question: Callable[[], list[str]]) -> list[str]:
     """The answer of a thread of its own, as no driver bounds every way of hanging."""
-    if not _places.acquire(blocking=False):
+    places = _places
+    if not places.acquire(blocking=False):
         return ["database: earlier probes still wait for it"]
     answer: list[list[str]] = []
 
@@ -87,7 +88,7 @@ def _within_time(question: Callable[[], list[str]]) -> list[str]:
             answer.append(question())
         finally:
             connection.close()  # this thread's own
-            _places.release()
+            places.release()
 
     thread = threading.Thread(target=ask, name="readiness", daemon=True)
     thread.start()
