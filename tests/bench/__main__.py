@@ -17,7 +17,7 @@ from tests.bench import calls, figures, memory, workflow
 from tests.bench.beside import Beside
 from tests.gateway import Gateway, clean_env, drop_database, new_database, run_python, start_gateway
 
-ROUNDS = 5
+ROUNDS = 7
 SERVERS = ("daphne", "uvicorn")
 
 
@@ -36,7 +36,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures the gateway beside its peers.")
     parser.add_argument("--json", action="store_true", help="one line of JSON after the tables")
-    parser.add_argument("--quick", action="store_true", help="two rounds instead of five")
+    parser.add_argument("--quick", action="store_true", help="two rounds instead of seven")
     parser.add_argument("--server", choices=SERVERS, action="append", help="only this one; both unless given")
     parser.add_argument("--check", action="store_true", help="exit 1 when a bar is missed")
     return parser.parse_args()
@@ -46,7 +46,7 @@ async def _bench(folder: Path, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     rounds, servers, found = 2 if options.quick else ROUNDS, options.server or SERVERS, []
     sessions = memory.allowed_sessions()
-    print(f"Median of {rounds} rounds; both sides of a ratio take turns within each round.", flush=True)
+    print(f"Median of at most {rounds} rounds; both sides of a ratio take turns within each round.", flush=True)
     if sessions < memory.SESSIONS:
         print(f"The limit of open files allows {sessions} idle sessions instead of {memory.SESSIONS} (ulimit -n).")
 
@@ -55,9 +55,8 @@ async def _bench(folder: Path, options: argparse.Namespace) -> int:
         print(f"\n{figures.table(title, more)}", flush=True)
 
     for server in servers:
-        with _both(folder / f"{server}-memory", server) as (gateway, bare):
-            tell(f"{server}: memory", await memory.measure(gateway, bare, sessions))
         with _both(folder / server, server) as (gateway, bare), Beside(folder / f"{server}-beside") as beside:
+            tell(f"{server}: memory", await memory.measure(gateway, bare, sessions))
             tell(f"{server}: reading", await calls.measure(gateway, bare, rounds))
             tell(f"{server}: the governed call", await workflow.measure(gateway, bare, beside, rounds))
             database = "PostgreSQL" if gateway.database else "SQLite, synchronous=FULL"

@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-CALLS = 20
+CALLS = 10
 SOON = 20.0
 PARTS = {  # by the names of their threads
     "mcp-read": "bridge, reading", "mcp-write": "bridge, writing", "relay": "relay", "executor": "executor",

@@ -1,5 +1,6 @@
 """What an idle SSE session costs: resident memory, beside the same sessions on a bare SDK server."""
 
+import asyncio
 import resource
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,8 +26,9 @@ def allowed_sessions() -> int:
 
 async def measure(gateway: Gateway, bare: Gateway, sessions: int) -> list[Figure]:
     """Both must be fresh processes: memory that was once used is not given back."""
-    ours = await _bytes_per_session(gateway, gateway.agent_token, sessions)
-    theirs = await _bytes_per_session(bare, "", sessions)
+    ours, theirs = await asyncio.gather(
+        _bytes_per_session(gateway, gateway.agent_token, sessions), _bytes_per_session(bare, "", sessions)
+    )
     figure = Figure(f"memory of an idle SSE session, {sessions:,} open", f"a bare SDK server on {gateway.server}")
     figure.rounds.append((ours, theirs))
     return [figure]

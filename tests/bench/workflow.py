@@ -16,9 +16,12 @@ from tests.gateway import Gateway
 
 FIRST_STEP_BAR, HELD_BAR = 0.1, 0.25  # seconds
 STEP_COMMITS = 3  # between an event's row and its first step: the call's own, the relay's, the run's
-CALLS = {1: 24, 8: 64}  # by concurrency
-STEPS = 8
-DECISIONS = 4
+# Between a decision and its result: the decision's own, the relay's, the resumed run's, the row read again, finalized
+# and its memo, the claim, the tool's change, its return and its memo, the outcome.
+HELD_COMMITS = 11
+CALLS = {1: 8, 8: 24}  # by concurrency
+STEPS = 6
+DECISIONS = 3
 SOON = 20.0
 
 
@@ -27,14 +30,14 @@ async def measure(gateway: Gateway, bare: Gateway, beside: Beside, rounds: int) 
         return [
             *await _first_step(gateway, beside, rows, rounds),
             *await _throughput(gateway, beside, rounds),
-            *await _held(gateway, bare, rows, rounds),
+            *await _held(gateway, bare, beside, rows, rounds),
             *await _raced(gateway, rows, rounds),
         ]
 
 
 async def _first_step(gateway: Gateway, beside: Beside, rows: Rows, rounds: int) -> list[Figure]:
     bar = Figure("event → first step", "the bar of 100 ms", is_bar=True)
-    floor = Figure("event → first step", f"{STEP_COMMITS} durable commits of a row, as many as lie between")
+    floor = Figure("event → first step", f"{STEP_COMMITS} durable commits, as many as lie between")
     async with clients("SSE", gateway.port, gateway.agent_token) as (client,):
         await _pass(client, 0)
         for _ in turns(rounds):
@@ -83,11 +86,13 @@ def _ran(result: dict[str, Any]) -> str:
     return result["_meta"]["atlas/reference"]
 
 
-async def _held(gateway: Gateway, bare: Gateway, rows: Rows, rounds: int) -> list[Figure]:
+async def _held(gateway: Gateway, bare: Gateway, beside: Beside, rows: Rows, rounds: int) -> list[Figure]:
     figures = []
     for transport in ("SSE", "HTTP 2026"):
         bar = Figure(f"decision → held result, {transport}", "the bar of 250 ms", is_bar=True)
-        peer = Figure(f"decision → held result, {transport}", "a bare SDK server that holds and releases in memory")
+        name = f"decision → held result, {transport}"
+        floor = Figure(name, f"{HELD_COMMITS} durable commits, as many as lie between")
+        peer = Figure(name, "a bare SDK server that holds and releases in memory")
         async with (
             clients(transport, gateway.port, gateway.agent_token) as (ours,),
             clients(transport, bare.port, "") as (theirs,),
@@ -95,8 +100,9 @@ async def _held(gateway: Gateway, bare: Gateway, rows: Rows, rounds: int) -> lis
             for _ in turns(rounds):
                 held = median([(await _decide(gateway, ours, rows.waiting))[0] for _ in range(DECISIONS)])
                 bar.rounds.append((held, HELD_BAR))
+                floor.rounds.append((held, beside.seconds("commits", HELD_COMMITS * DECISIONS) / DECISIONS))
                 peer.rounds.append((held, median([await _release(bare, theirs) for _ in range(DECISIONS)])))
-        figures += [bar, peer]
+        figures += [bar, floor, peer]
     return figures
 
 
