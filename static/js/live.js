@@ -9,13 +9,14 @@ function connect() {
     clearTimeout(silent);
     banner.hidden = true;
     wait = 500;
-    performance.mark("atlas:live");
+    document.documentElement.dataset.live = "on";
     document.dispatchEvent(new Event("atlas:connected"));
   });
   socket.addEventListener("message", (event) => {
     document.dispatchEvent(new CustomEvent("atlas:changed", { detail: JSON.parse(event.data) }));
   });
   socket.addEventListener("close", () => {
+    delete document.documentElement.dataset.live;
     clearTimeout(silent);
     silent = setTimeout(() => { banner.hidden = false; }, 700);  // a quick reconnect needs no banner
     setTimeout(connect, wait + Math.random() * 300);

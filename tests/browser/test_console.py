@@ -23,7 +23,7 @@ def sarah(console: Console) -> str:
 
 def listening(page: Page) -> None:
     """Waits until the live line is open, so that an announcement cannot come too early."""
-    page.wait_for_function("performance.getEntriesByName('atlas:live').length > 0")
+    expect(page.locator("html[data-live=on]")).to_be_attached(timeout=15_000)
 
 
 def test_a_reviewer_logs_in_and_decides_with_a_reason(console: Console, sarah: str, visit: Visit) -> None:
@@ -38,7 +38,7 @@ def test_a_reviewer_logs_in_and_decides_with_a_reason(console: Console, sarah: s
     page.locator("#reason").fill("I called her.")
     page.get_by_role("button", name="Approve and run request_payment_extension").click()
     expect(page.get_by_text("Approved. request_payment_extension runs once")).to_be_visible()
-    expect(page.get_by_text("“I called her.”")).to_be_visible()
+    expect(page.locator(".outcome q")).to_have_text("I called her.")
     assert console.make(f"GovernanceRequest.objects.get(reference='{reference}').status") == "approved"
 
 
