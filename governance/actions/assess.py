@@ -70,7 +70,8 @@ def triage(request_id: UUID | str) -> str:
             _approve(request, assessment)
         else:
             why = assessment.failure or f"Risk Score {assessment.risk_score}" if assessment else "No risk score"
-            _move(request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=f"{why}: a person decides.")
+            unscored = {} if assessment else {"risk_score": 100}
+            _move(request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=f"{why}: a person decides.", **unscored)
             record(request, Fact.MOVED, actor=GATEWAY, now=now)
     return str(request.status)
 

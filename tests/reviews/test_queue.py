@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from governance import actions
 from governance.models import GovernanceRequest, User
 from governance.states import Status
 from reviews import queries
@@ -57,6 +58,15 @@ def test_a_failed_score_has_no_figure(as_sarah: Client) -> None:
     text = as_sarah.get("/queue/").content.decode()
     assert "No score" in text
     assert "<b>100</b>" not in text
+
+
+def test_without_any_score_it_counts_as_100(as_sarah: Client) -> None:
+    request = make_request(status=Status.SCORING)
+    actions.triage(request.pk)
+    request.refresh_from_db()
+    assert (request.status, request.risk_score) == (Status.IN_REVIEW, 100)
+    make_request(risk=90)
+    assert shown(as_sarah.get("/queue/"))[0] == request.reference
 
 
 def test_other_teams_stay_hidden(as_sarah: Client) -> None:
