@@ -4,7 +4,7 @@
 export PYTHON
 
 python := .venv/bin/python
-with := @scripts/venv.sh
+with := @.ci/venv.sh
 uv_compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 help: ## this list
@@ -14,7 +14,7 @@ run: ## set up what is missing and serve the gateway on http://127.0.0.1:8000
 	$(with) requirements.txt && exec $(python) manage.py run
 
 test: ## set up what is missing and run the tests (ARGS="tests/reviews -k queue"; honours DATABASE_URL, REDIS_URL)
-	$(with) requirements-dev.txt && exec scripts/test.sh $(ARGS)
+	$(with) requirements-dev.txt && exec .ci/test.sh $(ARGS)
 
 lint: ## style, direction of imports, forgotten migrations
 	$(with) requirements-dev.txt && $(python) -m ruff check . && .venv/bin/lint-imports
@@ -27,7 +27,7 @@ handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the loc
 	$(with) requirements.txt && $(python) manage.py handshake
 
 lock: ## compile both requirements files from their .in files, with hashes
-	$(with) requirements-dev.txt && $(python) -m pip install --quiet --disable-pip-version-check uv
+	$(with) requirements-dev.txt
 	@for name in requirements requirements-dev; do $(uv_compile) $$name.in -o $$name.txt; done
 
 ci: ## what CI runs, from an empty machine on

@@ -13,7 +13,6 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from governance import events
 from governance.workflow.workers import start_workers
@@ -76,7 +75,7 @@ async def _listen() -> None:
     while True:
         try:
             await events.listen()
-        except (OSError, TimeoutError, RedisError) as error:
+        except events.LAYER_ERRORS as error:
             log.warning("announcements of other processes are not heard: %s", error)
         await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 

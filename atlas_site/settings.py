@@ -185,6 +185,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     # A pool instead of persistent connections: under ASGI every request may run on another thread.
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 16, "timeout": 10}
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection cut by a restart of the server is replaced, not used
 
 # -- channel layer ---------------------------------------------------------------------------
 
@@ -364,5 +365,7 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["reference"]},
     },
     "root": {"handlers": ["stderr"], "level": env("ATLAS_LOG_LEVEL", "INFO").upper()},
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "inngest", "mcp", "daphne", "axes", "asyncio")},
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("httpx", "httpx2", "inngest", "mcp", "daphne", "axes", "asyncio")
+    },
 }

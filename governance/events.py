@@ -16,7 +16,15 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import transaction
+
+if settings.REDIS_URL:  # importing redis costs a tenth of a second, which an installation without it is spared
+    from redis.exceptions import RedisError
+
+    LAYER_ERRORS: tuple[type[Exception], ...] = (OSError, TimeoutError, RedisError)
+else:
+    LAYER_ERRORS = (OSError, TimeoutError)
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +131,7 @@ async def _send(message: dict, *groups: str) -> None:
     try:
         for group in (ALL_PROCESSES, *groups):
             await layer.group_send(group, message)
-    except (OSError, TimeoutError) as error:  # the rows are the truth; pages catch up on reload
+    except LAYER_ERRORS as error:  # the rows are the truth; pages catch up on reload
         log.warning("live announcement of %s not sent: %s", message.get("reference", message["type"]), error)
 
 

@@ -19,7 +19,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """
     if connection.vendor == "sqlite":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%\\_no\\_delete' ESCAPE '\\'")
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND substr(name, -10) = '_no_delete'")
             for (name,) in cursor.fetchall():
                 cursor.execute(f"DROP TRIGGER {name}")
 

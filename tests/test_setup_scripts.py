@@ -1,4 +1,4 @@
-"""scripts/venv.sh and the Makefile, with a Python that is missing something."""
+""".ci/venv.sh and the Makefile, with a Python that is missing something."""
 
 import os
 import shutil
@@ -17,8 +17,8 @@ def clone(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "venv.sh", tmp_path / "scripts")
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "venv.sh", tmp_path / ".ci")
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements.txt").write_text("django==0 --hash=sha256:0\n")
     return tmp_path
@@ -32,7 +32,7 @@ def program(path: Path, text: str) -> None:
 
 def setup(clone: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [clone / "scripts" / "venv.sh", "requirements.txt"], env={"PATH": str(clone / "bin")}, capture_output=True,
+        [clone / ".ci" / "venv.sh", "requirements.txt"], env={"PATH": str(clone / "bin")}, capture_output=True,
         text=True, timeout=60, check=False,
     )
 

@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 
+from django.db.models import Min
 from django.utils import timezone
 
 from governance.models import Heartbeat, OutboxEvent
@@ -41,7 +42,7 @@ def workflow_health() -> list[str]:
             reasons.append(f"the workflow {name} has never run")
         elif now - beat_at > STALE_AFTER:
             reasons.append(f"the workflow {name} was last seen {int((now - beat_at).total_seconds())} s ago")
-    oldest = OutboxEvent.objects.filter(sent_at=None).order_by("id").values_list("created_at", flat=True).first()
+    oldest = OutboxEvent.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
     if oldest is not None and now - oldest > LAG_LIMIT:
         reasons.append(f"an event has waited {int((now - oldest).total_seconds())} s in the outbox")
     return reasons

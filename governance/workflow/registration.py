@@ -65,24 +65,6 @@ def register_once(url: str) -> None:
         raise NotRegistered(f"The registration through {url} failed: {reason}")
 
 
-def register_in_background(url: str = "") -> threading.Thread | None:
-    """What the web service does at every start; None when the embedded executor drives the workflow."""
-    if settings.WORKFLOW_DRIVER != "inngest":
-        return None
-    thread = threading.Thread(target=_register_and_log, args=[url or default_url()], name="register", daemon=True)
-    thread.start()
-    return thread
-
-
-def _register_and_log(url: str) -> None:
-    try:
-        register(url, patience=10 * PATIENCE_SECONDS)
-    except NotRegistered as error:
-        log.error("%s The workflow does not run until `manage.py register_inngest` succeeds.", error)
-    else:
-        log.info("registered the workflow function with the Inngest server")
-
-
 def _refusal(status: int, body: bytes) -> str:
     """Why this answer is no success; empty when it is one."""
     try:

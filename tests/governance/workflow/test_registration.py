@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from governance.workflow.client import server_client
-from governance.workflow.registration import NotRegistered, register_in_background, register_once
+from governance.workflow.registration import NotRegistered, register_once
 from governance.workflow.serve import serve_functions
 from tests.governance.workflow.drivers import _handler
 
@@ -118,14 +118,7 @@ def test_it_waits_for_an_app_that_is_not_there_yet_only_so_long(server: Server, 
         call_command("register_inngest", "--url", f"http://127.0.0.1:{free.server_port}/api/inngest", "--wait", "0")
 
 
-def test_every_start_of_the_web_service_registers_in_the_background(server: Server, app: str) -> None:
-    thread = register_in_background(app)
-    thread.join(timeout=20)
-    assert len(server.registered) == 1
-
-
 def test_embedded_there_is_nothing_to_register(capsys: pytest.CaptureFixture, settings) -> None:
     settings.WORKFLOW_DRIVER = "embedded"
     call_command("register_inngest")
     assert "nothing to register" in capsys.readouterr().out
-    assert register_in_background() is None

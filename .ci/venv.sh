@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv and installs one of the compiled requirements files into it, hashes checked. Nothing is done when the
 # file is the one that was installed last. Interrupted anywhere, the next call goes on.
-#   scripts/venv.sh requirements.txt | requirements-dev.txt
+#   .ci/venv.sh requirements.txt | requirements-dev.txt
 set -eu
 cd "$(dirname "$0")/.."
 requirements=$1
