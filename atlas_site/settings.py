@@ -185,7 +185,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     # A pool instead of persistent connections: under ASGI every request may run on another thread.
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 16, "timeout": 10}
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection cut by a restart of the server is replaced, not used
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # what a restart of the server cut is replaced, not used
 
 # -- channel layer ---------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ still answers 200; what counts is the body.
 
 import json
 import logging
-import threading
 import time
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
