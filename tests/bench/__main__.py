@@ -91,10 +91,10 @@ def _count(folder: Path) -> dict[str, dict[str, list[float]]]:
 
 
 def _count_table(counted: dict[str, dict[str, list[float]]]) -> str:
-    lines = [f"one governed call{'':14}statements   durable commits   connections opened"]
+    lines = [f"one governed call{'':14}statements   durable commits   connections taken"]
     for kind, parts in counted.items():
         for part, numbers in [*parts.items(), ("all", [sum(column) for column in zip(*parts.values(), strict=True)])]:
-            lines.append(f"  {kind + ', ' + part:<29}{numbers[0]:>10.1f}{numbers[1]:>18.1f}{numbers[2]:>21.1f}")
+            lines.append(f"  {kind + ', ' + part:<29}{numbers[0]:>10.1f}{numbers[1]:>18.1f}{numbers[2]:>20.1f}")
     return "\n".join(lines)
 
 

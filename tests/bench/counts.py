@@ -1,4 +1,4 @@
-"""SQL statements, durable commits and opened connections of one governed call, by the part that made them.
+"""SQL statements, durable commits and connections of one governed call, by the part that made them.
 
 `main` runs in a process of its own, in which every connection is watched, and prints
 {"auto-approved": {part: [statements, commits, connections]}, "held": ...}, means over CALLS calls.
