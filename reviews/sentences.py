@@ -88,15 +88,14 @@ def _look_up(arguments: Mapping[str, Any]) -> list[Part] | None:
 
 
 def _modify(arguments: Mapping[str, Any]) -> list[Part] | None:
-    """Changes either as one object (`changes`) or as the other arguments themselves."""
+    """One `field` and its `new_value`; anything else is listed as it is."""
     who = _id(arguments.get("beneficiary_id"))
     if not who:
         return None
     rest = {name: value for name, value in arguments.items() if name not in ("beneficiary_id", "reason")}
-    changes = rest.get("changes", rest.get("updates", rest)) if len(rest) == 1 else rest
-    if rest.keys() == {"field", "value"} and isinstance(rest["field"], str):
-        changes = {rest["field"]: rest["value"]}
-    if not isinstance(changes, Mapping) or not changes:
+    names_one_field = rest.keys() == {"field", "new_value"} and isinstance(rest["field"], str)
+    changes = {rest["field"]: rest["new_value"]} if names_one_field else rest
+    if not changes:
         return None
     return [Part("change the welfare record of "), who, Part(": "), *_values(changes, " to ")]
 

@@ -21,9 +21,15 @@ def test_an_extension_without_days_names_none() -> None:
 
 
 def test_a_change_names_the_fields_and_their_values() -> None:
-    assert said("modify_welfare_record", {"beneficiary_id": "BEN-1", "field": "address", "value": "12 Rose Lane"}) == (
+    assert said("modify_welfare_record", {"beneficiary_id": "BEN-1", "field": "address", "new_value": "12 Rose Lane"}) == (
         'demo-agent wants to change the welfare record of BEN-1: address to "12 Rose Lane"'
     )
+
+
+@pytest.mark.parametrize("field", [["x"], {"a": 1}, None, 7])
+def test_a_field_that_is_no_name_is_listed_as_it_is(field: object) -> None:
+    assert "field = " not in said("modify_welfare_record", {"beneficiary_id": "B", "field": field, "new_value": 1})
+    assert "field to " in said("modify_welfare_record", {"beneficiary_id": "B", "field": field, "new_value": 1})
 
 
 def test_an_unknown_tool_is_named_with_its_arguments() -> None:
