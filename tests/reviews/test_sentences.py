@@ -21,8 +21,8 @@ def test_an_extension_without_days_names_none() -> None:
 
 
 def test_a_change_names_the_fields_and_their_values() -> None:
-    assert said("modify_welfare_record", {"beneficiary_id": "BEN-1", "field": "address", "new_value": "12 Rose Lane"}) == (
-        'demo-agent wants to change the welfare record of BEN-1: address to "12 Rose Lane"'
+    assert said("modify_welfare_record", {"beneficiary_id": "BEN-1", "field": "address", "new_value": "12 Rose"}) == (
+        'demo-agent wants to change the welfare record of BEN-1: address to "12 Rose"'
     )
 
 
