@@ -27,7 +27,7 @@ class Beside:
         env, _, self._database = new_database(folder)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.beside"], cwd=ROOT, text=True, env=clean_env(**env),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,  # Ctrl-C is the bench's to handle
         )
 
     def __enter__(self) -> Self:
