@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from django.db import Error
@@ -11,6 +10,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from governance import __version__
 from governance.errors import GovernanceError
 from mcp_bridge import catalog, database, gate, present, status
 from mcp_bridge.auth import Caller
@@ -36,13 +36,6 @@ Every tool here is governed: a call is assessed first, low risk runs at once, an
 TRANSPORT = "atlas.transport"  # key of the ASGI scope: "sse" or "http", set after the path was checked
 
 FindCaller = Callable[[], Awaitable[Caller | None]]
-
-
-def _version() -> str:
-    try:
-        return version(NAME)
-    except PackageNotFoundError:  # run from a checkout, which is the usual way
-        return "0.1.0"
 
 
 def build_server(find_caller: FindCaller) -> Server[Any]:
@@ -81,7 +74,7 @@ def build_server(find_caller: FindCaller) -> Server[Any]:
 
     return Server(
         NAME,
-        version=_version(),
+        version=__version__,
         title="ATLAS governance gateway",
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,

@@ -1,8 +1,5 @@
 """/: the gateway's sign of life for programs, its front page for people."""
 
-import tomllib
-from functools import cache
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -10,6 +7,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
+
+from governance import __version__
 
 
 @never_cache
@@ -27,15 +26,9 @@ def sign_of_life() -> dict[str, object]:
     url = settings.PUBLIC_URL
     return {
         "status": "ATLAS Governance Gateway Running",
-        "version": version(),
+        "version": __version__,
         "links": {
             "console": url + reverse("queue"), "mcp": f"{url}/mcp", "mcp_sse": f"{url}/mcp/sse",
             "api": f"{url}/api/schema", "health": f"{url}/health/ready", "approval_webhook": f"{url}/webhook/approval",
         },
     }
-
-
-@cache
-def version() -> str:
-    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["project"]["version"]
