@@ -77,7 +77,7 @@ def console(migrated: Path, tmp_path: Path) -> Iterator[Console]:
     console.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop running, in which no async test can run
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.fail(
