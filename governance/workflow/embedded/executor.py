@@ -11,7 +11,7 @@ import threading
 import time
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
 from governance.models import Job, Run
@@ -117,8 +117,10 @@ class Executor:
 
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
+            keep_connection = False
             try:
                 self._run(job)
+                keep_connection = connection.vendor == "sqlite"  # opening the file costs more than a step
             except claims.LeaseLost as lost:
                 log.warning("dropped a result of run %s: another worker took it over", lost)
             except (OperationalError, InterfaceError):  # the dispatcher finds the job dropped and claims it again
@@ -127,7 +129,8 @@ class Executor:
                 log.exception("the call of run %s could not be made", job.run.run_id)
                 self._count_attempt(job, error)
             finally:
-                connections.close_all()
+                if not keep_connection:
+                    connections.close_all()
                 with self._lock:
                     self._in_hand.pop(job.pk, None)
                 self._dispatcher.wake()
