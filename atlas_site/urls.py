@@ -1,6 +1,8 @@
 """Every address of the gateway outside /mcp (see asgi.py)."""
 
+from django.conf import settings
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
 from governance.workflow.serve import inngest_view
 from reviews import health
@@ -10,6 +12,7 @@ from reviews.webhook import approval
 
 urlpatterns = [
     path("", include("reviews.urls")),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")),  # asked for unbidden
     path("admin/", admin_site.urls),
     path("api/inngest", inngest_view, name="inngest"),
     path("api/", include("reviews.api_urls")),
