@@ -29,10 +29,9 @@ def guarded(view: View, request: HttpRequest) -> HttpResponse:
     """Everything the server sends is signed, registration (PUT) included; an old signature is no signature."""
     if not is_fresh(request.headers.get(HEADER), time.time()):
         return _refused(401, "Unauthorized: the signature is missing or older than five minutes")
-    length = request.headers.get("Content-Length") or ("0" if request.method == "GET" else "")
-    if not length.isdigit():
-        return _refused(411, "Say the length of the body")
-    if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    announced = request.headers.get("Content-Length", "")
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if (announced.isdigit() and int(announced) > limit) or len(request.body) > limit:
         return _refused(413, "The body is too large")
     return view(request)
 
