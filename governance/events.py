@@ -29,6 +29,8 @@ else:
 log = logging.getLogger(__name__)
 
 ALL_PROCESSES = "processes"
+RELAY = "relay"  # the background loops that are woken for new work
+EXECUTOR = "executor"
 
 
 def team_group(team_id: int) -> str:
@@ -37,7 +39,7 @@ def team_group(team_id: int) -> str:
 
 _lock = threading.Lock()
 _waiters: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
-_work_listeners: list[Callable[[], None]] = []
+_work_listeners: dict[str, list[Callable[[], None]]] = defaultdict(list)
 _loop: asyncio.AbstractEventLoop | None = None
 
 
@@ -47,14 +49,14 @@ def use_loop(loop: asyncio.AbstractEventLoop | None) -> None:
     _loop = loop
 
 
-def on_work(wake: Callable[[], None]) -> None:
-    """`wake` is called after every commit that left an event in the outbox. It must return at once."""
-    _work_listeners.append(wake)
+def on_work(loop: str, wake: Callable[[], None]) -> None:
+    """`wake` is called after every commit that left work for the loop of this name. It must return at once."""
+    _work_listeners[loop].append(wake)
 
 
-def forget_work(wake: Callable[[], None]) -> None:
-    if wake in _work_listeners:
-        _work_listeners.remove(wake)
+def forget_work(loop: str, wake: Callable[[], None]) -> None:
+    if wake in _work_listeners[loop]:
+        _work_listeners[loop].remove(wake)
 
 
 @contextmanager
@@ -95,13 +97,13 @@ def announce(*, request_id: UUID, reference: str, team_id: int, status: str) -> 
     transaction.on_commit(lambda: _tell(message), robust=True)
 
 
-def announce_work() -> None:
-    """After commit, wake the relay and the executor of this process."""
-    transaction.on_commit(_wake_workers, robust=True)
+def announce_work(loop: str) -> None:
+    """After commit, wake this process's background loops of this name."""
+    transaction.on_commit(lambda: _wake_loops(loop), robust=True)
 
 
-def _wake_workers() -> None:
-    for listener in list(_work_listeners):
+def _wake_loops(loop: str) -> None:
+    for listener in list(_work_listeners[loop]):
         listener()
 
 

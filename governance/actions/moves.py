@@ -5,7 +5,7 @@ from typing import Any
 
 from governance.canonical import canonical
 from governance.errors import WrongState
-from governance.events import announce, announce_work
+from governance.events import RELAY, announce, announce_work
 from governance.models import EvidenceEntry, GovernanceRequest, OutboxEvent, Team, Transition, User
 from governance.models.evidence import Fact
 from governance.states import Status, can_move
@@ -79,5 +79,5 @@ def emit(request: GovernanceRequest, name: str, *, kind: str, number: int = 1) -
         event_id=f"request:{request.pk}:{kind}:{number}", name=name, request=request,
         data={"request_id": str(request.pk), "reference": request.reference},
     )
-    announce_work()
+    announce_work(RELAY)
     return event

@@ -6,11 +6,9 @@ from datetime import timedelta
 from django.db.models import Min
 from django.utils import timezone
 
+from governance.events import EXECUTOR, RELAY
 from governance.models import Heartbeat, OutboxEvent
 from governance.workflow.client import is_embedded
-
-RELAY = "relay"
-EXECUTOR = "executor"
 
 BEAT_SECONDS = 5.0
 STALE_AFTER = timedelta(seconds=30)

@@ -24,7 +24,7 @@ class Loop:
         self._thread = threading.Thread(target=self._go, name=name, daemon=True)
 
     def start(self) -> None:
-        events.on_work(self.wake)
+        events.on_work(self.name, self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -35,7 +35,7 @@ class Loop:
         return self._stopping.is_set()
 
     def begin_stop(self) -> None:
-        events.forget_work(self.wake)
+        events.forget_work(self.name, self.wake)
         self._stopping.set()
         self._awake.set()
 

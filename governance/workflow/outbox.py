@@ -15,10 +15,10 @@ from django.db.models import Count, F, Max, QuerySet
 from django.utils import timezone
 
 from governance.actions.moves import DECIDED, REQUESTED, emit
-from governance.events import announce_work
+from governance.events import RELAY, announce_work
 from governance.models import GovernanceRequest, OutboxEvent
 from governance.workflow.client import EmbeddedClient
-from governance.workflow.health import RELAY, Pulse
+from governance.workflow.health import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def reconcile(now: datetime) -> int:
     ).update(sent_at=None, not_before=now)
     if again:
         log.warning("no workflow began for %d requests; sending their events again", again)
-        announce_work()
+        announce_work(RELAY)
     return again
 
 

@@ -7,6 +7,7 @@ them over one database.
 import threading
 import time
 
+from governance.events import RELAY
 from governance.workflow.client import is_embedded, workflow_client
 from governance.workflow.embedded.calls import Functions
 from governance.workflow.embedded.executor import Executor
@@ -26,7 +27,7 @@ class Workers:
         client = workflow_client()
         functions = Functions(client, build_functions(client)) if is_embedded() else None
         self._executor = Executor(functions) if functions else None
-        self._loops = [Loop("relay", Relay(client).round), Loop("maintenance", Maintenance().round)]
+        self._loops = [Loop(RELAY, Relay(client).round), Loop("maintenance", Maintenance().round)]
 
     def start(self) -> None:
         if self._executor:

@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
+from governance.events import EXECUTOR
 from governance.models import Job, Run
 from governance.process import identity
 from governance.workflow.embedded import claims
@@ -21,7 +22,7 @@ from governance.workflow.embedded.backoff import backoff as table_backoff
 from governance.workflow.embedded.calls import Answer, Functions, failure
 from governance.workflow.embedded.ingest import expire_pauses, take_in
 from governance.workflow.embedded.results import Backoff, record
-from governance.workflow.health import EXECUTOR, Pulse
+from governance.workflow.health import Pulse
 from governance.workflow.loops import Loop
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Executor:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._in_hand: dict[int, Job] = {}
         self._lock = threading.Lock()
-        self._dispatcher = Loop("executor", self._round)
+        self._dispatcher = Loop(EXECUTOR, self._round)
         self._pulse = Pulse(EXECUTOR)
         self._next_renewal = self._next_search = 0.0
         self._workers = [

@@ -6,7 +6,7 @@ import uuid
 import inngest
 
 from governance.errors import GovernanceError
-from governance.events import announce_work
+from governance.events import EXECUTOR, announce_work
 from governance.models import Event
 
 RESERVED = "inngest/"
@@ -22,7 +22,7 @@ def accept(events: list[inngest.Event]) -> list[str]:
     """Stores the events and wakes the executor after commit; their ids. Raises EventRefused before any is stored."""
     rows = [_row(event) for event in events]
     Event.objects.bulk_create(rows)
-    announce_work()
+    announce_work(EXECUTOR)
     return [row.event_id for row in rows]
 
 

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from governance.events import announce_work
+from governance.events import EXECUTOR, announce_work
 from governance.models import Event, Job, Pause, Run, Step
 from governance.workflow.embedded.claims import lease
 from governance.workflow.embedded.configs import FAILED_EVENT, FunctionConfig
@@ -63,7 +63,7 @@ def fail(run: Run, error: dict[str, str], *, now: datetime) -> None:
         event_id=f"failed:{run.run_id}", name=FAILED_EVENT, ts=int(now.timestamp() * 1000), received_at=now,
         data={"error": error, "event": run.event, "function_id": run.function_id, "run_id": run.run_id},
     )
-    announce_work()
+    announce_work(EXECUTOR)
 
 
 def _end(run: Run, state: Run.State, output: Any, now: datetime) -> None:
