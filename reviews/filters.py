@@ -39,7 +39,7 @@ class PointInTimeField(IsoDateTimeField):
             raise FormError("Enter a date and time.") from None
         if at is not None and not is_storable(at):
             return EARLIEST if at.year < 2 else LATEST
-        return at
+        return at and at.astimezone(UTC)  # PostgreSQL refuses an offset of more than 16 hours
 
 
 class PointInTimeFilter(django_filters.IsoDateTimeFilter):

@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +54,10 @@ def _time(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
-    return at
+    try:
+        return at.astimezone(UTC)  # PostgreSQL refuses an offset of more than 16 hours
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
 
 
 def _small(value: Any) -> int:

@@ -29,18 +29,16 @@ def decide(
         request = GovernanceRequest.objects.select_related("agent").get(pk=request.pk)
         if why := request.why_not_decided_by(reviewer):
             raise NotAllowed(why)
-        mine = request.decisions.filter(reviewer=reviewer).first()
-        if mine and mine.verdict == verdict:
-            return mine
+        if same := _same_decision(request, reviewer, verdict):
+            return same
         _check_waiting(request)
         now = timezone.now()
         actor = reviewer_actor(reviewer)
         try:
             _move(request, verdict.status, actor=actor, user=reviewer, now=now, reason=reason, decided_at=now)
         except WrongState:
-            mine = request.decisions.filter(reviewer=reviewer).first()
-            if mine and mine.verdict == verdict:  # the same call sent twice at once
-                return mine
+            if same := _same_decision(request, reviewer, verdict):  # the same call sent twice at once
+                return same
             _check_waiting(GovernanceRequest.objects.get(pk=request.pk))
             raise
         decision = Decision.objects.create(
@@ -54,15 +52,22 @@ def decide(
     return decision
 
 
-def _check_waiting(request: GovernanceRequest) -> None:
-    """Raises the reason why nobody can decide this request now."""
+def _same_decision(request: GovernanceRequest, reviewer: User, verdict: Verdict) -> Decision | None:
+    """This reviewer's equal decision, None when there is no decision at all. Raises AlreadyDecided for another one.
+
+    One look at the rows: between two, somebody could decide.
+    """
     decision = request.decisions.select_related("reviewer").order_by("id").last()
-    if decision is not None:
-        verdict = decision.get_verdict_display().lower()
-        raise AlreadyDecided(
-            f"{request.reference} is already decided: {verdict} by {decision.decided_by} "
-            f"at {localtime(decision.created_at):%Y-%m-%d %H:%M:%S %Z}."
-        )
+    if decision is None or (decision.reviewer_id == reviewer.pk and decision.verdict == verdict):
+        return decision
+    raise AlreadyDecided(
+        f"{request.reference} is already decided: {decision.get_verdict_display().lower()} by {decision.decided_by} "
+        f"at {localtime(decision.created_at):%Y-%m-%d %H:%M:%S %Z}."
+    )
+
+
+def _check_waiting(request: GovernanceRequest) -> None:
+    """Raises the reason why nobody can decide this undecided request now."""
     if request.status == Status.EXPIRED or request.is_overdue:
         raise WrongState(f"{request.reference} expired at {localtime(request.deadline):%Y-%m-%d %H:%M:%S %Z}.")
     if request.status != Status.IN_REVIEW:

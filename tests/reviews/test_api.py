@@ -135,6 +135,8 @@ def test_the_ends_of_the_calendar_are_beyond_every_request(call):
     request = make_request()
     for query, wanted in (
         ("received_since=0001-01-01T00:00:00%2B14:00", [request.reference]),
+        ("received_since=0060-02-06T10:26:32-16:41", [request.reference]),
+        ("received_until=2999-02-06T10:26:32%2B23:59", [request.reference]),
         ("received_until=9999-12-31T23:59:59-14:00", [request.reference]),
         ("received_until=0001-01-01T00:00:00%2B14:00", []),
     ):
