@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from tests.gateway import ROOT, Gateway, clean_env, new_database
+from tests.gateway import ROOT, Gateway, clean_env, drop_database, new_database
 from tests.mcp_bridge.agents import Held, text_of, wait_for_status
 
 COMMAND = ["manage.py", "mcp_stdio"]
@@ -38,10 +38,12 @@ def run(env: dict[str, str], stdin: str = "") -> subprocess.CompletedProcess[str
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> dict[str, str]:
+def prepared(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of an installation with an agent, whose token it carries."""
-    env, credentials, _ = new_database(tmp_path / "stdio")
-    return clean_env(**env, ATLAS_AGENT_TOKEN=credentials["agent_token"], ATLAS_HOLD_SECONDS="15")
+    env, credentials, database = new_database(tmp_path / "stdio")
+    yield clean_env(**env, ATLAS_AGENT_TOKEN=credentials["agent_token"], ATLAS_HOLD_SECONDS="15")
+    if database:
+        drop_database(database)
 
 
 @pytest.mark.parametrize("era", ["2025", "2026"])
