@@ -114,12 +114,12 @@ choose() { # QUESTION DEFAULT WORD...: prints the chosen word
 
 ask_everything() {
   say "Enter keeps what stands in brackets." >&2
-  settle ATLAS_PUBLIC_URL http://127.0.0.1:8000
-  prompt ATLAS_PUBLIC_URL check_public_url "Address that people and agents use"
   settle ATLAS_HOST 127.0.0.1
   prompt ATLAS_HOST check_bind "Address of this machine to listen on"
   settle ATLAS_PORT 8000
   prompt ATLAS_PORT check_port "Port to listen on"
+  settle ATLAS_PUBLIC_URL "http://127.0.0.1:$(get ATLAS_PORT)"
+  prompt ATLAS_PUBLIC_URL check_public_url "Address that people and agents use"
   ask_scorer
   ask_workflow
 }
@@ -190,10 +190,10 @@ drop() { # NAME
 
 fill_in() {
   settle ATLAS_PRODUCTION 1
-  settle ATLAS_PUBLIC_URL http://127.0.0.1:8000
-  put ATLAS_PUBLIC_URL "$(get ATLAS_PUBLIC_URL | sed 's#/$##')"
   settle ATLAS_HOST 127.0.0.1
   settle ATLAS_PORT 8000
+  settle ATLAS_PUBLIC_URL "http://127.0.0.1:$(get ATLAS_PORT)"
+  put ATLAS_PUBLIC_URL "$(get ATLAS_PUBLIC_URL | sed 's#/$##')"
   settle ATLAS_WEB_REPLICAS 1
   settle_secret ATLAS_SECRET_KEY
   settle_secret ATLAS_METRICS_TOKEN

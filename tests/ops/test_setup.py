@@ -126,7 +126,7 @@ def test_a_wrong_value_is_refused_by_name_and_nothing_is_written(folder, name, v
 
 
 def test_the_questions_are_asked_again_until_the_answer_is_right(folder):
-    answers = ["https://atlas.example.org", "", "99999", "8080", "ollama", "", "", "", "self-hosted", "abc", "", ""]
+    answers = ["", "99999", "8080", "https://atlas.example.org", "ollama", "", "", "", "self-hosted", "abc", "", ""]
     done = run_setup(folder, "--no-start", answers="\n".join(answers) + "\n")
     assert done.returncode == 0, done.stderr
     values = written(folder)
