@@ -3,6 +3,7 @@
 import secrets
 
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -49,7 +50,10 @@ def create_reviewer(
         team = team or Team.objects.default()
         user = User(username=username, is_staff=True)
         user.set_password(password)
-        user.full_clean(exclude=["password"])
+        try:
+            user.full_clean(exclude=["password"])
+        except ValidationError as error:
+            raise InvalidArguments(" ".join(error.messages)) from error
         user.save()
         user.groups.add(Group.objects.get_or_create(name=REVIEWERS)[0])
         Membership.objects.create(team=team, user=user, role=role)

@@ -58,3 +58,9 @@ def test_halting_and_resuming_are_recorded_acts():
     assert not agent.is_halted
     whats = [json.loads(entry.payload)["what"] for entry in EvidenceEntry.objects.order_by("id")]
     assert whats == ["agent halted", "agent resumed"]
+
+
+@pytest.mark.parametrize("name", ["", "two words", "x" * 151])
+def test_a_malformed_reviewers_name_is_refused(name):
+    with pytest.raises(InvalidArguments):
+        actions.create_reviewer(name)
