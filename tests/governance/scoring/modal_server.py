@@ -83,7 +83,8 @@ class ModalServer(_Base):
         self._server.close()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        await self._server.wait_closed()
+        # No wait_closed(): from Python 3.12 on it waits for the client to hang up, which keeps its connection.
+        await asyncio.sleep(0)
 
     async def _receive(self, stream: grpclib.server.Stream, name: str) -> Message:
         self.seen.append(name)
