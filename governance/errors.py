@@ -17,6 +17,14 @@ class InvalidArguments(GovernanceError):
     """The arguments cannot be bound or do not fit the tool's schema (400)."""
 
 
+class InvalidDefinition(GovernanceError):
+    """A tool's definition cannot be pinned: too large, too deep or no JSON. The tool is not offered."""
+
+
+class Unreadable(GovernanceError):
+    """A sealed value that no key opens; the message names the variable to check, never the value."""
+
+
 class WrongState(GovernanceError):
     """The request is not in a state that allows this move (409)."""
 
