@@ -13,10 +13,11 @@ RUN /venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requireme
 WORKDIR /app
 COPY . .
 # Static files are hashed and compressed here, and an empty database is migrated: a first start on SQLite copies it, which
-# is some seconds faster for an MCP client that waits. The key of these two commands is not kept.
+# is some seconds faster for an MCP client that waits. The keys of these two commands are not kept.
 RUN export ATLAS_SECRET_KEY=build ATLAS_DATA_DIR=/app/empty \
  && /venv/bin/python manage.py collectstatic --no-input -v 0 \
  && /venv/bin/python manage.py migrate --no-input -v 0 \
+ && rm -f /app/empty/*.secret \
  && /venv/bin/python -m compileall -q atlas_site governance mcp_bridge reviews \
  && chmod -R a+rX /app && chmod 755 atlas_site/deploy/entrypoint.sh \
  && install -d -o 10001 -g 10001 -m 700 /data

@@ -60,6 +60,8 @@ read_env_file() {
 
 random_hex() { od -An -v -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
+random_fernet_key() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n'; }
+
 # NAME DEFAULT: what .env has, else the environment, else the default; empty counts as not there
 settle() { [ -n "$(get "$1")" ] || put "$1" "${!1:-$2}"; }
 settle_secret() { [ -n "$(get "$1")" ] || put "$1" "${!1:-$(random_hex 32)}"; }
@@ -73,6 +75,7 @@ check_bind() { [[ $1 =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] || echo "write an IPv4 
 check_count() { [[ $1 =~ ^[1-9]$|^1[0-6]$ ]] || echo "write a number from 1 to 16"; }
 check_hex() { [[ $1 =~ ^([0-9a-fA-F]{2})+$ && ${#1} -ge 32 ]] || echo "write at least 32 hex digits, of even length (openssl rand -hex 32)"; }
 check_cloud_key() { [[ $1 =~ ^signkey-[a-z]+-([0-9a-fA-F]{2})+$ ]] || echo "Inngest Cloud's signing keys look like signkey-prod- and hex digits"; }
+check_fernet_keys() { [[ $1 =~ ^[A-Za-z0-9_-]{43}=(,[A-Za-z0-9_-]{43}=)*$ ]] || echo "write keys made by: openssl rand -base64 32 | tr +/ -_ (with commas)"; }
 check_some() { [ -n "$1" ] || echo "it must not be empty"; }
 check_modal() { [[ $1 =~ ^[^/]+/[^/]+$ ]] || echo "write APP/FUNCTION, like atlas-welfare-v1/inference"; }
 check_any() { :; }
@@ -196,6 +199,7 @@ fill_in() {
   put ATLAS_PUBLIC_URL "$(get ATLAS_PUBLIC_URL | sed 's#/$##')"
   settle ATLAS_WEB_REPLICAS 1
   settle_secret ATLAS_SECRET_KEY
+  settle ATLAS_ENCRYPTION_KEYS "$(random_fernet_key)"
   settle_secret ATLAS_METRICS_TOKEN
   settle_secret POSTGRES_PASSWORD
   settle_secret ATLAS_DB_PASSWORD
@@ -223,6 +227,7 @@ fill_in() {
 
 check_everything() {
   require_valid ATLAS_PUBLIC_URL check_public_url
+  require_valid ATLAS_ENCRYPTION_KEYS check_fernet_keys
   require_valid ATLAS_HOST check_bind
   require_valid ATLAS_PORT check_port
   require_valid ATLAS_WEB_REPLICAS check_count

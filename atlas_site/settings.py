@@ -4,10 +4,14 @@ Without any variable this is the embedded default: one process, SQLite, in-memor
 embedded workflow executor, built-in scorer.
 """
 
+import base64
 import os
 import re
 import secrets
 import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
@@ -58,7 +62,7 @@ def read_dotenv(path: Path) -> None:
             os.environ.setdefault(name.strip(), value.strip().strip("'\""))
 
 
-def local_secret(name: str) -> str:
+def local_secret(name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
     """A secret from the environment; outside production made once and kept in the data folder."""
     value = env(name)
     if value:
@@ -67,13 +71,21 @@ def local_secret(name: str) -> str:
         raise ImproperlyConfigured(f"{name} is not set. Production does not start without it.")
     DATA_DIR.mkdir(parents=True, exist_ok=True)
     path = DATA_DIR / f"{name.lower()}.secret"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48))
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=DATA_DIR, encoding="ascii") as file:  # mode 600
+            file.write(make())
+            file.flush()
+            with suppress(FileExistsError):  # of processes that start together the first wins, with a whole file
+                os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()
+
+
+def fernet_keys(name: str) -> list[str]:
+    """Keys for values at rest, with commas: the first seals, every one of them opens."""
+    keys = local_secret(name, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()).split(",")
+    if not all(re.fullmatch(r"[\w-]{43}=", key.strip(), re.ASCII) for key in keys):
+        raise ImproperlyConfigured(f"{name} must hold keys made by: openssl rand -base64 32 | tr +/ -_ (with commas).")
+    return [key.strip() for key in keys]
 
 
 def require(name: str, why: str = "") -> None:
@@ -91,6 +103,7 @@ PRODUCTION = env_bool("ATLAS_PRODUCTION")
 DEBUG = env_bool("ATLAS_DEBUG") and not PRODUCTION
 DATA_DIR = Path(env("ATLAS_DATA_DIR", str(BASE_DIR / "data")))
 SECRET_KEY = local_secret("ATLAS_SECRET_KEY")
+ENCRYPTION_KEYS = fernet_keys("ATLAS_ENCRYPTION_KEYS")
 
 require("ATLAS_PUBLIC_URL")
 if not env("ATLAS_DATA_DIR"):  # set: SQLite in that folder is meant (the image's /data)

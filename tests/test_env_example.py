@@ -13,7 +13,7 @@ OF_CLIENTS = {"ATLAS_GATEWAY_URL", "ATLAS_AGENT_TOKEN", "ATLAS_REVIEWER_TOKEN"}
 def variables() -> set[str]:
     text = (ROOT / "atlas_site" / "settings.py").read_text(encoding="utf-8")
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    return set(re.findall(r'\b(?:env|env_\w+|local_secret)\(\s*"([A-Z_]+)"', text)) | set(
+    return set(re.findall(r'\b(?:env|env_\w+|local_secret|fernet_keys)\(\s*"([A-Z_]+)"', text)) | set(
         re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose)
     )
 

@@ -1,5 +1,6 @@
 """setup.sh in a folder of its own: what it writes, keeps and refuses. Docker is not started."""
 
+import base64
 import os
 import re
 import shutil
@@ -48,6 +49,13 @@ def test_secrets_are_generated_as_hex_of_even_length_and_never_printed(folder):
     for name in SECRETS:
         assert re.fullmatch(r"([0-9a-f]{2}){32}", values[name]), name
         assert values[name] not in done.stdout + done.stderr
+
+
+def test_the_encryption_key_is_generated_as_the_gateway_wants_it_and_never_printed(folder):
+    done = run_setup(folder, "--yes", "--no-start")
+    key = written(folder)["ATLAS_ENCRYPTION_KEYS"]
+    assert len(base64.urlsafe_b64decode(key)) == 32
+    assert key not in done.stdout + done.stderr
 
 
 def test_a_second_run_keeps_everything_and_makes_no_backup(folder):
@@ -114,6 +122,7 @@ def test_a_copy_of_the_example_is_filled_in(folder):
         ("INNGEST_SIGNING_KEY", "not-hex-" * 8),
         ("OPENAI_BASE_URL", "localhost:11434"),
         ("ATLAS_SECRET_KEY", "with 'quotes'"),
+        ("ATLAS_ENCRYPTION_KEYS", "ab" * 32),
         ("DATABASE_URL", "postgres://u:pa$$@host/db"),
     ],
 )
@@ -140,7 +149,8 @@ def test_the_questions_are_asked_again_until_the_answer_is_right(folder):
 def test_a_missing_docker_is_named_after_the_file_is_written(folder):
     tools = folder / "bin"
     tools.mkdir()
-    for tool in ("bash", "sed", "od", "tr", "mktemp", "chmod", "mv", "rm", "date", "cp", "cmp", "dirname"):
+    needed = ["bash", "sed", "od", "head", "base64", "tr", "mktemp", "chmod", "mv", "rm", "date", "cp", "cmp"]
+    for tool in [*needed, "dirname"]:
         (tools / tool).symlink_to(shutil.which(tool))
     done = run_setup(folder, "--yes", PATH=str(tools))
     assert done.returncode == 1

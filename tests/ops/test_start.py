@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-WHOLE = {"ATLAS_PRODUCTION": "1", "ATLAS_SECRET_KEY": "x" * 64, "ATLAS_PUBLIC_URL": "https://atlas.example.org"}
+WHOLE = {
+    "ATLAS_PRODUCTION": "1", "ATLAS_SECRET_KEY": "x" * 64, "ATLAS_ENCRYPTION_KEYS": "k" * 43 + "=",
+    "ATLAS_PUBLIC_URL": "https://atlas.example.org",
+}
 
 
 def start(tmp_path: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -24,6 +27,9 @@ def start(tmp_path: Path, environment: dict[str, str]) -> subprocess.CompletedPr
     ("change", "named"),
     [
         ({"ATLAS_SECRET_KEY": ""}, "ATLAS_SECRET_KEY"),
+        ({"ATLAS_ENCRYPTION_KEYS": ""}, "ATLAS_ENCRYPTION_KEYS"),
+        ({"ATLAS_ENCRYPTION_KEYS": "ab" * 32}, "ATLAS_ENCRYPTION_KEYS"),
+        ({"ATLAS_ENCRYPTION_KEYS": "k" * 43 + "=,"}, "openssl rand -base64 32"),
         ({"ATLAS_PUBLIC_URL": ""}, "ATLAS_PUBLIC_URL"),
         ({"ATLAS_PUBLIC_URL": "atlas.example.org"}, "ATLAS_PUBLIC_URL"),
         ({"ATLAS_DATA_DIR": ""}, "DATABASE_URL"),
@@ -62,3 +68,18 @@ def test_the_keys_and_the_address_say_who_drives_the_workflow(tmp_path, environm
         env={"PATH": os.environ["PATH"], **WHOLE, "ATLAS_DATA_DIR": str(tmp_path), **environment},
     )
     assert done.stdout.strip() == driver, done.stderr
+
+
+def test_processes_that_start_together_share_the_keys_they_make(tmp_path):
+    code = "from atlas_site import settings; print(settings.SECRET_KEY, *settings.ENCRYPTION_KEYS)"
+    environment = {"PATH": os.environ["PATH"], "ATLAS_DATA_DIR": str(tmp_path / "data"), "ATLAS_PRODUCTION": "0"}
+    starting = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR, env=environment
+        )
+        for _ in range(4)
+    ]
+    (printed,) = {process.communicate(timeout=120)[0] for process in starting}
+    assert len(printed.split()) == 2
+    kept = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
+    assert kept == {"atlas_secret_key.secret": 0o600, "atlas_encryption_keys.secret": 0o600}
