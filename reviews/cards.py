@@ -7,10 +7,10 @@ from typing import Any
 
 from django.conf import settings
 
+from governance.characters import hidden_characters, visible
 from governance.models import Decision, GovernanceRequest, Transition, User
 from governance.states import Status
 from reviews.queries import who_can_decide
-from reviews.sentences import hidden_characters, visible
 
 LONG = 280  # characters of a value that the table shows before "more"
 

@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.characters import visible
+
 MAX_VALUE_CHARS = 60
 MAX_VALUES = 3
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-# Control characters, and marks that hide or reorder the text around them.
-_HIDDEN = re.compile(
-    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-    "|[\U000e0000-\U000e007f]"
-)
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,6 @@ def sentence(*, agent: str, tool: str, server_kind: str, arguments: Mapping[str,
     template = _TEMPLATES.get((server_kind, tool))
     words = template(arguments) if template else None
     return Sentence((Part(visible(agent), "who"), Part(" wants to "), *(words or _generic(tool, arguments))))
-
-
-def visible(text: str) -> str:
-    """The text with every control or direction-changing character spelled out as \\uXXXX, so that it reads as it is."""
-    return _HIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-
-
-def hidden_characters(text: str) -> int:
-    """How many characters `visible` would spell out."""
-    return len(_HIDDEN.findall(text))
 
 
 def _id(value: Any) -> Part | None:

@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from governance import characters
 from governance.models import Decision, GovernanceRequest
 from governance.states import Status
 from reviews import durations, queries, sentences
@@ -41,13 +42,13 @@ def last_decision(request: GovernanceRequest) -> Decision | None:
 
 @register.filter
 def visible(text: object) -> str:
-    return sentences.visible(str(text))
+    return characters.visible(str(text))
 
 
 @register.filter
 def actor(name: str) -> str:
     """`agent:NAME` and `reviewer:NAME` without the kind."""
-    return sentences.visible(name.partition(":")[2] or name)
+    return characters.visible(name.partition(":")[2] or name)
 
 
 @register.inclusion_tag("reviews/_partials/icon.html")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reviews.sentences import hidden_characters, sentence, visible
+from governance.characters import hidden_characters, visible
+from reviews.sentences import sentence
 
 
 def said(tool: str, arguments: dict, kind: str = "welfare", agent: str = "demo-agent") -> str:
