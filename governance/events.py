@@ -147,10 +147,35 @@ async def listen(layer: object | None = None) -> None:
             message = await layer.receive(channel)
             if message["type"] == "token.revoked":
                 _tell_revoked(message["token"])
+            elif message["type"] == "team.administered":
+                _tell_administered(message["team"])
             else:
                 wake(message["id"])
     finally:
         await layer.group_discard(ALL_PROCESSES, channel)
+
+
+def announce_administration(team_id: int) -> None:
+    """After commit, tell every process that what it remembers of this team is out of date."""
+    transaction.on_commit(lambda: _administered(team_id), robust=True)
+
+
+_administration_listeners: list[Callable[[int], None]] = []
+
+
+def on_administration(forget: Callable[[int], None]) -> None:
+    """`forget` is called with the team's id, from any thread. It must return at once."""
+    _administration_listeners.append(forget)
+
+
+def _administered(team_id: int) -> None:
+    _tell_administered(team_id)
+    _broadcast({"type": "team.administered", "team": team_id})
+
+
+def _tell_administered(team_id: int) -> None:
+    for forget in list(_administration_listeners):
+        forget(team_id)
 
 
 def announce_token_revoked(token_id: int) -> None:

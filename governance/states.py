@@ -3,7 +3,7 @@
     received → scoring → approved | in_review | denied
     in_review → approved | denied | expired | cancelled
     approved → executing → succeeded | failed | outcome_unknown
-    approved → expired
+    approved → expired | in_review                      (sent back: something differs from what was approved)
 
 Silence is never consent: an open request past its deadline only ever becomes expired.
 """
@@ -31,7 +31,7 @@ MOVES: dict[Status, frozenset[Status]] = {
         {Status.APPROVED, Status.IN_REVIEW, Status.DENIED, Status.EXPIRED, Status.CANCELLED}
     ),
     Status.IN_REVIEW: frozenset({Status.APPROVED, Status.DENIED, Status.EXPIRED, Status.CANCELLED}),
-    Status.APPROVED: frozenset({Status.EXECUTING, Status.EXPIRED}),
+    Status.APPROVED: frozenset({Status.EXECUTING, Status.EXPIRED, Status.IN_REVIEW}),
     Status.EXECUTING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.OUTCOME_UNKNOWN}),
 }
 

@@ -1,13 +1,18 @@
 """The seam to tool servers: what a backend must offer, and how the setting TOOL_SERVERS finds it."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from governance.models import ToolServer
+
+# The governed request that a backend's call belongs to, for what passes beside the result (progress, questions).
+running_request: ContextVar[UUID | None] = ContextVar("running_request", default=None)
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,19 @@ class ToolDefinition:
     input_schema: Mapping[str, Any]
     title: str = ""
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    output_schema: Mapping[str, Any] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The definition as MCP writes it: `name`, `title`, `description`, `inputSchema`, `outputSchema`,
+        `annotations`, `_meta`; what is absent is left out."""
+        body = {
+            "name": self.name, "title": self.title, "description": self.description,
+            "inputSchema": dict(self.input_schema), "annotations": dict(self.annotations), "_meta": dict(self.meta),
+        }
+        if self.output_schema is not None:
+            body["outputSchema"] = dict(self.output_schema)
+        return {name: value for name, value in body.items() if value or name in ("name", "inputSchema")}
 
 
 @dataclass(frozen=True)
@@ -26,14 +44,17 @@ class ToolResult:
     """What a tool answered: MCP content blocks as plain JSON."""
 
     content: list[dict[str, Any]]
-    structured: Mapping[str, Any] | None = None
+    structured: Any = None
     is_error: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """`{"content": [...], "structuredContent": {...} | absent, "isError": bool}`"""
+        """`{"content": [...], "structuredContent": … | absent, "_meta": {...} | absent, "isError": bool}`"""
         body: dict[str, Any] = {"content": self.content, "isError": self.is_error}
         if self.structured is not None:
-            body["structuredContent"] = dict(self.structured)
+            body["structuredContent"] = self.structured
+        if self.meta:
+            body["_meta"] = dict(self.meta)
         return body
 
 
@@ -43,7 +64,7 @@ class ToolServerBackend(Protocol):
     def list_tools(self) -> list[ToolDefinition]: ...
 
     def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """Runs the tool within TOOL_TIMEOUT_SECONDS.
+        """Runs the tool within TOOL_TIMEOUT_SECONDS; `running_request` says for which governed request.
 
         Raises DownstreamFailed when it certainly had no effect and DownstreamUnknown when nobody can say.
         """

@@ -18,6 +18,7 @@ from governance.models.decisions import Source
 from governance.scoring.base import Contribution, Score
 from governance.states import Status, Verdict
 
+DIGEST = "d" * 64  # of a definition that somebody accepted
 PASSWORD = "correct horse battery staple"
 
 _number = count(1)
@@ -47,7 +48,7 @@ def make_tool(
         server=server, name=name,
         defaults={
             "exposed_name": name, "annotations": dict(annotations or {}),
-            "input_schema": dict(input_schema or {"type": "object"}),
+            "input_schema": dict(input_schema or {"type": "object"}), "digest": DIGEST, "offered_digest": DIGEST,
         },
     )
     return tool

@@ -8,21 +8,33 @@ Each writes its transition and its evidence in one transaction with the fact, an
 from governance.actions.administer import (
     create_agent,
     create_reviewer,
-    halt_agent,
-    install_builtin_tools,
     issue_agent_token,
     issue_api_token,
-    resume_agent,
     revoke_token,
 )
 from governance.actions.assess import assess, begin_scoring, triage
+from governance.actions.cancel import cancel
 from governance.actions.decide import decide
 from governance.actions.execute import claim_execution, record_outcome, resolve_abandoned, run_tool
 from governance.actions.finalize import expire, finalize
+from governance.actions.halt import halt, resume
+from governance.actions.policies import activate_policy, save_policy
 from governance.actions.receive import receive
+from governance.actions.tool_servers import (
+    accept_all_offered,
+    accept_definition,
+    add_tool_server,
+    install_builtin_tools,
+    read_tools,
+    reject_definition,
+    replace_secrets,
+    sync_tools,
+)
 
 __all__ = [
-    "assess", "begin_scoring", "claim_execution", "create_agent", "create_reviewer", "decide", "expire", "finalize",
-    "halt_agent", "install_builtin_tools", "issue_agent_token", "issue_api_token", "receive", "record_outcome",
-    "resolve_abandoned", "resume_agent", "revoke_token", "run_tool", "triage",
+    "accept_all_offered", "accept_definition", "activate_policy", "add_tool_server", "assess", "begin_scoring",
+    "cancel", "claim_execution", "create_agent", "create_reviewer", "decide", "expire", "finalize", "halt",
+    "install_builtin_tools", "issue_agent_token", "issue_api_token", "read_tools", "receive", "record_outcome",
+    "reject_definition", "replace_secrets", "resolve_abandoned", "resume", "revoke_token", "run_tool", "save_policy",
+    "sync_tools", "triage",
 ]

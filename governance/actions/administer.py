@@ -1,4 +1,4 @@
-"""Agents, reviewers and their tokens: made, halted, revoked. Each act leaves its evidence."""
+"""Agents, reviewers and their tokens: made and revoked. Each act leaves its evidence."""
 
 import secrets
 
@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
+from governance.actions.tool_servers import install_builtin_tools
 from governance.errors import InvalidArguments
 from governance.events import announce_token_revoked
 from governance.groups import REVIEWERS
-from governance.models import Agent, AgentToken, ApiToken, Membership, Role, Team, Tool, ToolServer, User
-from governance.toolservers import backend_of
+from governance.models import Agent, AgentToken, ApiToken, Membership, Role, Team, User
 
 
 def _actor(by: User | None) -> str:
@@ -95,41 +95,3 @@ def revoke_token(token: AgentToken | ApiToken, *, by: User | None = None) -> boo
         if isinstance(token, AgentToken):
             announce_token_revoked(token.pk)
     return True
-
-
-def halt_agent(agent: Agent, *, reason: str, by: User | None = None) -> bool:
-    """Refuses every further call of this agent until it is resumed. False when it was halted before."""
-    now, reason = timezone.now(), reason[:500]
-    with transaction.atomic():
-        if Agent.objects.filter(pk=agent.pk, halted_at=None).update(halted_at=now, halted_reason=reason) != 1:
-            return False
-        record_administration(agent.team, "agent halted", actor=_actor(by), now=now, agent=agent.name, reason=reason)
-    return True
-
-
-def resume_agent(agent: Agent, *, reason: str, by: User | None = None) -> bool:
-    """Lets a halted agent call again; an act of its own. False when it was not halted."""
-    now, reason = timezone.now(), reason[:500]
-    with transaction.atomic():
-        if Agent.objects.filter(pk=agent.pk, halted_at__isnull=False).update(halted_at=None, halted_reason="") != 1:
-            return False
-        record_administration(agent.team, "agent resumed", actor=_actor(by), now=now, agent=agent.name, reason=reason)
-    return True
-
-
-def install_builtin_tools(team: Team) -> ToolServer:
-    """The built-in welfare server of a team, its tools as the code describes them now. Safe to repeat."""
-    with transaction.atomic():
-        server, _ = ToolServer.objects.get_or_create(
-            team=team, slug="welfare", defaults={"name": "Welfare office", "kind": "welfare"}
-        )
-        for definition in backend_of(server).list_tools():
-            Tool.objects.update_or_create(
-                server=server, name=definition.name,
-                defaults={
-                    "exposed_name": definition.name, "title": definition.title,
-                    "description": definition.description, "input_schema": dict(definition.input_schema),
-                    "annotations": dict(definition.annotations),
-                },
-            )
-    return server

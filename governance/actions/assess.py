@@ -11,6 +11,7 @@ from governance.models import Assessment, Decision, GovernanceRequest
 from governance.models.assessments import Action
 from governance.models.decisions import Source
 from governance.models.evidence import Fact
+from governance.policy import Effect
 from governance.scoring.base import Score
 from governance.states import Status, Verdict
 
@@ -58,30 +59,44 @@ def assess(request: GovernanceRequest, score: Score) -> Assessment:
 def triage(request_id: UUID | str) -> str:
     """Approves low risk, queues the rest for a person; the status it found or made. Safe to repeat.
 
-    Without an assessment, with a score at or above the threshold, or against the scorer's own PAUSE, a person decides.
+    Without an assessment, with a score at or above the request's threshold, against the scorer's own PAUSE, by a policy
+    that asks for review, or while something is halted, a person decides.
     """
-    request = GovernanceRequest.objects.select_related("assessment").get(pk=request_id)
+    request = GovernanceRequest.objects.with_parts().get(pk=request_id)
     if request.status != Status.SCORING or request.is_overdue:
         return str(request.status)
     now = timezone.now()
     assessment = getattr(request, "assessment", None)
     with transaction.atomic():
-        if assessment is not None and _goes_through(assessment):
+        if assessment is not None and _goes_through(request, assessment):
             _approve(request, assessment)
         else:
-            why = assessment.failure or f"Risk Score {assessment.risk_score}" if assessment else "No risk score"
             unscored = {} if assessment else {"risk_score": 100}
-            _move(request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=f"{why}: a person decides.", **unscored)
+            why = f"{_why_reviewed(request, assessment)}: a person decides."
+            _move(request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=why, **unscored)
             record(request, Fact.MOVED, actor=GATEWAY, now=now)
     return str(request.status)
 
 
-def _goes_through(assessment: Assessment) -> bool:
+def _goes_through(request: GovernanceRequest, assessment: Assessment) -> bool:
     return (
-        assessment.risk_score < settings.RISK_THRESHOLD
-        and assessment.action == Action.ALLOW
+        request.policy_effect == Effect.SCORE
+        and assessment.risk_score < request.threshold
+        # The scorer's own PAUSE counts, unless it only says that 70 was reached and the policy asks for more.
+        and (assessment.action == Action.ALLOW or assessment.risk_score >= settings.RISK_THRESHOLD)
         and not assessment.failure
+        and not request.why_parked()
     )
+
+
+def _why_reviewed(request: GovernanceRequest, assessment: Assessment | None) -> str:
+    if parked := request.why_parked():
+        return parked.rstrip(".")
+    if request.policy_effect == Effect.REVIEW:
+        return f"Rule {request.policy_rule} asks for review"
+    if assessment is None:
+        return "No risk score"
+    return assessment.failure or f"Risk Score {assessment.risk_score}"
 
 
 def _approve(request: GovernanceRequest, assessment: Assessment) -> None:
@@ -89,9 +104,10 @@ def _approve(request: GovernanceRequest, assessment: Assessment) -> None:
     reason = f"Auto-approved based on Risk Score {assessment.risk_score} per Article 14 Compliance."
     _move(request, Status.APPROVED, actor=GATEWAY, now=now, reason=reason, decided_at=now)
     Decision.objects.create(
-        request=request, verdict=Verdict.APPROVED, reason=reason, source=Source.WORKFLOW, created_at=now
+        request=request, round=request.round, verdict=Verdict.APPROVED, reason=reason, source=Source.WORKFLOW,
+        created_at=now,
     )
     record(
         request, Fact.DECIDED, actor=GATEWAY, now=now, verdict=str(Verdict.APPROVED), reason=reason,
-        source=str(Source.WORKFLOW), arguments_digest=request.arguments_digest,
+        source=str(Source.WORKFLOW), arguments_digest=request.arguments_digest, tool_digest=request.tool_digest,
     )

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.timezone import localtime
 
+from governance.actions.binding import why_not_runnable
 from governance.actions.moves import DECIDED, _move, emit, record, reviewer_actor
 from governance.errors import AlreadyDecided, InvalidArguments, NotAllowed, WrongState
 from governance.models import Decision, GovernanceRequest, User
@@ -19,19 +20,22 @@ def decide(
 ) -> Decision:
     """The decision, new or the same reviewer's equal one from before.
 
-    Raises NotAllowed (no right, own agent), AlreadyDecided (by whom and when), WrongState (not waiting, expired) and
-    InvalidArguments (reason too long). Of several at once exactly one wins.
+    Raises NotAllowed (no right, own agent), AlreadyDecided (by whom and when), WrongState (not waiting, expired; an
+    approval of what is halted or denied by policy) and InvalidArguments (reason too long). Of several at once exactly
+    one wins.
     """
     reason = reason.strip()
     if len(reason) > MAX_DECISION_REASON_CHARS:
         raise InvalidArguments(f"The reason has more than {MAX_DECISION_REASON_CHARS:,} characters. Shorten it.")
     with transaction.atomic():
-        request = GovernanceRequest.objects.select_related("agent").get(pk=request.pk)
+        request = GovernanceRequest.objects.with_parts().get(pk=request.pk)
         if why := request.why_not_decided_by(reviewer):
             raise NotAllowed(why)
         if same := _same_decision(request, reviewer, verdict):
             return same
         _check_waiting(request)
+        if verdict is Verdict.APPROVED and (why := why_not_runnable(request)):
+            raise WrongState(f"{why} It cannot be approved now; you can still reject it.")
         now = timezone.now()
         actor = reviewer_actor(reviewer)
         try:
@@ -42,13 +46,14 @@ def decide(
             _check_waiting(GovernanceRequest.objects.get(pk=request.pk))
             raise
         decision = Decision.objects.create(
-            request=request, reviewer=reviewer, verdict=verdict, reason=reason, source=source, created_at=now
+            request=request, round=request.round, reviewer=reviewer, verdict=verdict, reason=reason, source=source,
+            created_at=now,
         )
         record(
             request, Fact.DECIDED, actor=actor, now=now, verdict=str(verdict), reason=reason, source=str(source),
-            arguments_digest=request.arguments_digest,
+            arguments_digest=request.arguments_digest, tool_digest=request.tool_digest, round=request.round,
         )
-        emit(request, DECIDED, kind="decision")
+        emit(request, DECIDED, kind="decision" if request.round == 1 else f"decision-{request.round}")
     return decision
 
 
@@ -57,7 +62,7 @@ def _same_decision(request: GovernanceRequest, reviewer: User, verdict: Verdict)
 
     One look at the rows: between two, somebody could decide.
     """
-    decision = request.decisions.select_related("reviewer").order_by("id").last()
+    decision = request.decisions.filter(round=request.round).select_related("reviewer").order_by("id").last()
     if decision is None or (decision.reviewer_id == reviewer.pk and decision.verdict == verdict):
         return decision
     raise AlreadyDecided(

@@ -15,15 +15,16 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from governance.actions.binding import difference, send_back
 from governance.actions.finalize import expire
-from governance.actions.moves import GATEWAY, _move, record
+from governance.actions.moves import GATEWAY, _move, hold_still, record
 from governance.canonical import canonical, digest
 from governance.errors import DownstreamFailed, DownstreamUnknown, WrongState
 from governance.models import Execution, GovernanceRequest
 from governance.models.evidence import Fact
 from governance.process import identity, is_dead
 from governance.states import Status, Verdict
-from governance.toolservers import ToolResult, backend_of
+from governance.toolservers import ToolResult, backend_of, running_request
 
 log = logging.getLogger(__name__)
 
@@ -44,31 +45,41 @@ class StillExecuting(WrongState):
 def claim_execution(request_id: UUID | str) -> Execution | None:
     """The claim to run this request now, or None when there is nothing (left) to run. Safe to repeat.
 
-    Raises StillExecuting while another process may be at it.
+    What differs from what was approved sends the request back to review instead. Raises StillExecuting while another
+    process may be at it.
     """
-    request = (
-        GovernanceRequest.objects.select_related("agent", "tool", "tool__server", "execution").get(pk=request_id)
-    )
+    request = _load(request_id)
     if request.status == Status.EXECUTING:
         return _take_over(request)
     if request.status != Status.APPROVED or expire(request):
         return None
-    now = timezone.now()
     with transaction.atomic():
+        hold_still(request.team_id)
+        now, request = timezone.now(), _load(request_id)
+        if request.status != Status.APPROVED:
+            raise WrongState(f"{request.reference} is no longer approved.")
+        if reason := difference(request):
+            send_back(request, reason)
+            return None
         _move(request, Status.EXECUTING, actor=GATEWAY, now=now)
         execution = Execution.objects.create(
-            request=request, claimed_by=identity(), claimed_at=now, lease_until=_lease(now)
+            request=request, claimed_by=identity(), claimed_at=now, lease_until=lease(now)
         )
         record(
             request, Fact.EXECUTED, actor=GATEWAY, now=now, arguments_digest=request.arguments_digest,
-            tool=request.tool.exposed_name, attempt=1,
+            tool=request.tool.exposed_name, tool_digest=request.tool_digest, attempt=1,
         )
     return execution
+
+
+def _load(request_id: UUID | str) -> GovernanceRequest:
+    return GovernanceRequest.objects.with_parts().get(pk=request_id)
 
 
 def run_tool(execution: Execution) -> None:
     """Calls the tool with exactly the approved arguments and keeps what it returned. No transaction is open."""
     request = execution.request
+    running = running_request.set(request.pk)
     try:
         arguments = _bound_arguments(request)
         result = backend_of(request.tool.server).call(request.tool.name, arguments)
@@ -81,6 +92,8 @@ def run_tool(execution: Execution) -> None:
         _note_return(execution, is_unknown=True, error=BROKE_OFF)
     else:
         _note_return(execution, is_error=result.is_error, result=result)
+    finally:
+        running_request.reset(running)
 
 
 def record_outcome(request_id: UUID | str) -> str:
@@ -132,10 +145,10 @@ def _claim_again(request: GovernanceRequest, execution: Execution) -> Execution 
         taken = Execution.objects.filter(
             pk=execution.pk, returned_at=None, claimed_by=execution.claimed_by, attempts=execution.attempts
         ).update(
-            claimed_by=identity(), claimed_at=now, lease_until=_lease(now), attempts=execution.attempts + 1
+            claimed_by=identity(), claimed_at=now, lease_until=lease(now), attempts=execution.attempts + 1
         )
         if taken != 1:
-            raise StillExecuting(request.reference, _lease(now))
+            raise StillExecuting(request.reference, lease(now))
         record(
             request, Fact.EXECUTED, actor=GATEWAY, now=now, arguments_digest=request.arguments_digest,
             tool=request.tool.exposed_name, attempt=execution.attempts + 1,
@@ -148,12 +161,10 @@ def _bound_arguments(request: GovernanceRequest) -> Mapping[str, Any]:
     """The approved arguments, after a last look that this call may still run. Raises DownstreamFailed."""
     if digest(request.arguments_json) != request.arguments_digest:
         raise DownstreamFailed("The stored arguments are not the ones that were approved. Nothing was run.")
-    if not request.decisions.filter(verdict=Verdict.APPROVED).exists():
+    if not request.decisions.filter(round=request.round, verdict=Verdict.APPROVED).exists():
         raise DownstreamFailed("There is no approval of this call. Nothing was run.")
-    if request.agent.is_halted:
-        raise DownstreamFailed(f"The agent was halted: {request.agent.halted_reason}. Nothing was run.")
-    if not (request.tool.enabled and request.tool.server.enabled):
-        raise DownstreamFailed("The tool was disabled after the approval. Nothing was run.")
+    if request.tool.digest != request.tool_digest:
+        raise DownstreamFailed("The tool's definition is not the one that was approved. Nothing was run.")
     return json.loads(request.arguments_json)
 
 
@@ -176,7 +187,7 @@ def _is_abandoned(execution: Execution) -> bool:
     return is_dead(execution.claimed_by) or execution.lease_until <= timezone.now()
 
 
-def _lease(now: datetime) -> datetime:
+def lease(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.TOOL_TIMEOUT_SECONDS) + LEASE_MARGIN
 
 

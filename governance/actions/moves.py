@@ -3,9 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+from django.db.models import F
+
 from governance.canonical import canonical
 from governance.errors import WrongState
-from governance.events import RELAY, announce, announce_work
+from governance.events import RELAY, announce, announce_administration, announce_work
 from governance.models import EvidenceEntry, GovernanceRequest, OutboxEvent, Team, Transition, User
 from governance.models.evidence import Fact
 from governance.states import Status, can_move
@@ -67,10 +70,26 @@ def record(request: GovernanceRequest, fact: Fact, *, actor: str, now: datetime,
 
 
 def record_administration(team: Team, what: str, *, actor: str, now: datetime, **payload: Any) -> None:
-    """One evidence entry about an agent, a token or a person."""
+    """One evidence entry about an agent, a token, a person, a tool or a policy.
+
+    Whatever processes remember of the team is out of date with it; so the team's generation goes up, last of all.
+    """
     EvidenceEntry.objects.create(
         team=team, fact=Fact.ADMINISTERED, actor=actor, at=now, payload=canonical({"what": what, **payload})
     )
+    Team.objects.filter(pk=team.pk).update(generation=F("generation") + 1)
+    announce_administration(team.pk)
+
+
+def hold_still(team_id: int) -> int:
+    """The team's generation, which no administrative act changes before the current transaction has ended.
+
+    A halt that has returned therefore stops every claim that comes after it. SQLite's write lock does the same.
+    """
+    with connection.cursor() as cursor:
+        lock = " FOR SHARE" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"SELECT generation FROM governance_team WHERE id = %s{lock}", [team_id])  # noqa: S608
+        return cursor.fetchone()[0]
 
 
 def emit(request: GovernanceRequest, name: str, *, kind: str, number: int = 1) -> OutboxEvent:

@@ -8,12 +8,14 @@ from governance.models.executions import Execution
 from governance.models.executor import Event, Job, Pause, Run, Step
 from governance.models.outbox import Heartbeat, OutboxEvent
 from governance.models.people import ApiToken, Membership, Role, Team, User
+from governance.models.policies import PolicyVersion
 from governance.models.requests import GovernanceRequest
-from governance.models.tools import Tool, ToolServer
+from governance.models.tools import Tool, ToolServer, ToolVersion
 from governance.models.transitions import Transition
+from governance.models.webhooks import AgentWebhook, WebhookDelivery
 
 __all__ = [
-    "Agent", "AgentToken", "ApiToken", "Assessment", "Decision", "Event", "EvidenceEntry", "Execution",
-    "GovernanceRequest", "Heartbeat", "Job", "Membership", "OutboxEvent", "Pause", "Role", "Run", "Step", "Team",
-    "Tool", "ToolServer", "Transition", "User",
+    "Agent", "AgentToken", "AgentWebhook", "ApiToken", "Assessment", "Decision", "Event", "EvidenceEntry",
+    "Execution", "GovernanceRequest", "Heartbeat", "Job", "Membership", "OutboxEvent", "Pause", "PolicyVersion", "Role",
+    "Run", "Step", "Team", "Tool", "ToolServer", "ToolVersion", "Transition", "User", "WebhookDelivery",
 ]

@@ -12,6 +12,7 @@ from governance.states import Verdict
 
 class Source(models.TextChoices):
     WORKFLOW = "workflow", "Workflow"
+    POLICY = "policy", "Policy"
     CONSOLE = "console", "Console"
     ADMIN = "admin", "Admin"
     API = "api", "REST"
@@ -19,9 +20,14 @@ class Source(models.TextChoices):
     COMMAND = "command", "Command line"
 
 
+NOBODY = (Source.WORKFLOW, Source.POLICY)  # sources that decide without a person
+
+
 class Decision(models.Model):
     request = models.ForeignKey(GovernanceRequest, on_delete=models.PROTECT, related_name="decisions")
-    # Empty only for the workflow's own approvals.
+    # A request that was sent back to review needs a new decision: its next round.
+    round = models.PositiveSmallIntegerField(default=1)
+    # Empty only for what the workflow or the policy decided.
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"
     )
@@ -34,14 +40,16 @@ class Decision(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["request", "reviewer"], name="one_decision_per_reviewer_and_request"),
             models.UniqueConstraint(
-                fields=["request"], condition=Q(reviewer=None), name="one_workflow_decision_per_request"
+                fields=["request", "reviewer", "round"], name="one_decision_per_reviewer_and_round"
+            ),
+            models.UniqueConstraint(
+                fields=["request", "round"], condition=Q(reviewer=None), name="one_own_decision_per_round"
             ),
             models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="decision_verdict_valid"),
             models.CheckConstraint(
-                condition=Q(reviewer=None, source="workflow") | (Q(reviewer__isnull=False) & ~Q(source="workflow")),
-                name="decision_has_a_reviewer_unless_workflow",
+                condition=Q(reviewer=None, source__in=NOBODY) | (Q(reviewer__isnull=False) & ~Q(source__in=NOBODY)),
+                name="decision_has_a_reviewer_or_none_was_needed",
             ),
         ]
 

@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
 
+from governance.models.halts import Haltable
 from governance.models.tokens import BearerToken
 from governance.models.visibility import VisibleQuerySet
 
@@ -32,9 +33,12 @@ class TeamQuerySet(VisibleQuerySet):
         return team
 
 
-class Team(models.Model):
+class Team(Haltable):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
+    # Counts administrative acts: what a process remembers of a team (its tools, policy, halts) holds as long as this
+    # number does. The row is also the lock between such an act and the calls that it must stop.
+    generation = models.PositiveBigIntegerField(default=1, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
 
     objects = TeamQuerySet.as_manager()

@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from governance.models.agents import Agent
 from governance.models.people import Membership, Role, Team, User
+from governance.models.policies import PolicyVersion
 from governance.models.tools import Tool
 from governance.models.visibility import VisibleQuerySet
+from governance.policy import DEFAULT_RULE, Effect
 from governance.states import OPEN, TERMINAL, UNDECIDED, Status
 
 DECIDING_ROLES = (Role.REVIEWER, Role.ADMIN)
@@ -38,7 +40,9 @@ class RequestQuerySet(VisibleQuerySet):
 
     def with_parts(self) -> Self:
         """What a list row or a card shows, in one query."""
-        return self.select_related("agent", "agent__owner", "tool", "tool__server", "assessment", "execution")
+        return self.select_related(
+            "team", "agent", "agent__owner", "tool", "tool__server", "assessment", "execution", "policy_version"
+        )
 
 
 class GovernanceRequest(models.Model):
@@ -55,6 +59,24 @@ class GovernanceRequest(models.Model):
     stated_reason = models.TextField(blank=True, editable=False, help_text="The agent's governance_reason.")
     intent = models.TextField(blank=True, editable=False, help_text="_meta atlas/intent: what the user asked for.")
     context_json = models.TextField(blank=True, editable=False, help_text="_meta atlas/context, RFC 8785.")
+
+    # The definition of the tool that the call was made for, and that an approval is for.
+    tool_digest = models.CharField(max_length=64, blank=True, editable=False)
+
+    # What the policy said. No version: the default, which scores everything.
+    policy_version = models.ForeignKey(
+        PolicyVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="requests", editable=False
+    )
+    policy_rule = models.CharField(max_length=60, default=DEFAULT_RULE, editable=False)
+    policy_effect = models.CharField(
+        max_length=6, choices=[(effect.value, effect.value.capitalize()) for effect in Effect],
+        default=Effect.SCORE.value, editable=False,
+    )
+    threshold = models.PositiveSmallIntegerField(
+        default=70, editable=False, help_text="From this risk on a person decides."
+    )
+    # How often it was put before a person: sent back after an approval, it starts the next round.
+    round = models.PositiveSmallIntegerField(default=1, editable=False)
 
     # The assessment's figures once more, so that the queue sorts and filters without a join.
     risk_score = models.PositiveSmallIntegerField(null=True, editable=False)
@@ -76,10 +98,10 @@ class GovernanceRequest(models.Model):
             models.CheckConstraint(
                 condition=Q(risk_score=None) | Q(risk_score__lte=100), name="request_risk_score_valid"
             ),
-            # A repeated call meets the open request instead of making a second one.
+            # A repeated call meets the open request instead of making a second one; allowed ones run at once.
             models.UniqueConstraint(
-                fields=["agent", "tool", "arguments_digest"], condition=Q(status__in=sorted(OPEN)),
-                name="one_open_request_per_call",
+                fields=["agent", "tool", "arguments_digest"],
+                condition=Q(status__in=sorted(OPEN)) & ~Q(policy_effect="allow"), name="one_open_request_per_call",
             ),
         ]
         indexes = [
@@ -133,6 +155,16 @@ class GovernanceRequest(models.Model):
     @property
     def is_waiting(self) -> bool:
         return self.status == Status.IN_REVIEW and not self.is_overdue
+
+    def why_parked(self) -> str:
+        """Which halt holds this open request, and why; empty when none does. It can be rejected, not approved."""
+        if not self.is_open:
+            return ""
+        halted = (("team", self.team), ("agent", self.agent), ("tool server", self.tool.server), ("tool", self.tool))
+        for what, subject in halted:
+            if subject.is_halted:
+                return f"The {what} {subject} is halted: {subject.halted_reason or 'no reason given'}."
+        return ""
 
     def why_not_decided_by(self, user: User) -> str:
         """Why this person may not decide this request; empty when they may. Says nothing about its state."""

@@ -1,17 +1,50 @@
-"""Tool servers and their tools, as far as the built-in ones need them."""
+"""Tool servers, their tools and the definitions of tools that people accepted."""
 
+from typing import Self
+
+from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
 
+from governance.models.halts import Haltable
 from governance.models.people import Team
 from governance.models.visibility import VisibleQuerySet
 
+REMOTE_KINDS = ("http", "sse", "stdio")
 
-class ToolServer(models.Model):
+
+class ToolServer(Haltable):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tool_servers")
     slug = models.SlugField(max_length=40)
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=20, help_text="A key of the setting TOOL_SERVERS.")
     enabled = models.BooleanField(default=True)
+
+    # Where a remote one is. Values that may be secret stand in `sealed`, never here.
+    url = models.URLField(max_length=1000, blank=True, help_text="Streamable HTTP and SSE.")
+    command = models.CharField(max_length=500, blank=True, help_text="stdio: the program.")
+    args = models.JSONField(default=list, blank=True, help_text='stdio: its arguments, ["--option", "value"].')
+    cwd = models.CharField(max_length=500, blank=True, help_text="stdio: its working directory.")
+    sealed = models.TextField(
+        blank=True, editable=False, help_text='Sealed {"headers": {name: value}, "env": {name: value}}; never shown.'
+    )
+    timeout_seconds = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How long a call may take; empty: ATLAS_TOOL_TIMEOUT_SECONDS."
+    )
+    max_result_bytes = models.PositiveIntegerField(
+        default=1024 * 1024, help_text="What a result may take; the rest is cut, and the agent is told so."
+    )
+    allowed_resources = models.TextField(
+        blank=True, help_text="URIs that agents may read, one pattern with * per line; empty: none."
+    )
+    allowed_prompts = models.TextField(
+        blank=True, help_text="Prompts that agents may use, one pattern with * per line; empty: none."
+    )
+
+    listed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its tools were last read.")
+    last_error = models.CharField(max_length=500, blank=True, editable=False, help_text="Why they could not be read.")
+    instructions = models.TextField(blank=True, editable=False)
 
     objects = VisibleQuerySet.as_manager()
 
@@ -21,12 +54,34 @@ class ToolServer(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_remote(self) -> bool:
+        return self.kind in REMOTE_KINDS
+
+    @property
+    def call_seconds(self) -> int:
+        """How long one call may take."""
+        return min(self.timeout_seconds or settings.TOOL_TIMEOUT_SECONDS, settings.TOOL_TIMEOUT_SECONDS)
+
 
 class ToolQuerySet(VisibleQuerySet):
     team_path = "server__team"
 
+    def offered(self) -> Self:
+        """What agents may be shown: accepted, unchanged, still there, switched on, not halted."""
+        return self.filter(
+            enabled=True, server__enabled=True, withdrawn_at=None, digest=F("offered_digest"), halted_at=None,
+            server__halted_at=None,
+        ).exclude(digest="")
 
-class Tool(models.Model):
+    def quarantined(self) -> Self:
+        """New or changed, and waiting for a person."""
+        return self.filter(withdrawn_at=None).exclude(digest=F("offered_digest"))
+
+
+class Tool(Haltable):
+    """A tool as people accepted it. What its server offers now may differ: then it is quarantined."""
+
     server = models.ForeignKey(ToolServer, on_delete=models.PROTECT, related_name="tools")
     name = models.CharField(max_length=128, help_text="What the tool server calls it.")
     # What agents call it. Mapped by this row, never by splitting the string.
@@ -34,8 +89,14 @@ class Tool(models.Model):
     title = models.CharField(max_length=200, blank=True)
     description = models.TextField(blank=True)
     input_schema = models.JSONField(default=dict)
+    output_schema = models.JSONField(null=True, blank=True)
     annotations = models.JSONField(default=dict, help_text="MCP tool annotations: readOnlyHint, idempotentHint …")
+    meta = models.JSONField(default=dict, blank=True, help_text="The definition's _meta.")
     enabled = models.BooleanField(default=True)
+    # SHA-256 of the accepted definition (governance/definitions.py); empty before the first acceptance.
+    digest = models.CharField(max_length=64, blank=True, editable=False)
+    offered_digest = models.CharField(max_length=64, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its server dropped it.")
 
     objects = ToolQuerySet.as_manager()
 
@@ -54,3 +115,71 @@ class Tool(models.Model):
     def is_idempotent(self) -> bool:
         """Declared safe to run again after a crash in the middle."""
         return self.annotations.get("idempotentHint") is True
+
+    @property
+    def is_quarantined(self) -> bool:
+        return self.digest != self.offered_digest
+
+    def why_not_available(self) -> str:
+        """Why nobody may call it now, in words for the agent; empty when it may be called. Reads server and team."""
+        for subject, what in ((self.server.team, "team"), (self.server, "tool server"), (self, "tool")):
+            if subject.is_halted:
+                return f"The {what} {subject} is halted: {subject.halted_reason or 'no reason given'}."
+        if not (self.enabled and self.server.enabled):
+            return f"The tool {self.exposed_name} is switched off."
+        if self.withdrawn_at is not None:
+            return f"The tool server {self.server} no longer offers {self.exposed_name}."
+        if self.is_quarantined:
+            how = "changed" if self.digest else "is new"
+            return f"The definition of {self.exposed_name} {how} and waits until a person accepts it."
+        return ""
+
+
+class DefinitionVerdict(models.TextChoices):
+    PENDING = "pending", "Waiting for a person"
+    ACCEPTED = "accepted", "Accepted"
+    REJECTED = "rejected", "Rejected"
+
+
+class ToolVersionQuerySet(VisibleQuerySet):
+    team_path = "tool__server__team"
+
+    def pending(self) -> Self:
+        """What a person has to look at: offered now and not decided."""
+        return self.filter(verdict=DefinitionVerdict.PENDING, tool__withdrawn_at=None, digest=F("tool__offered_digest"))
+
+
+class ToolVersion(models.Model):
+    """A definition that a tool server offered for a tool: seen once, decided once."""
+
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="versions")
+    digest = models.CharField(max_length=64)
+    definition = models.JSONField(
+        help_text="name, title, description, inputSchema, outputSchema, annotations, _meta as the server gave them."
+    )
+    seen_at = models.DateTimeField(default=timezone.now)
+    verdict = models.CharField(max_length=8, choices=DefinitionVerdict, default=DefinitionVerdict.PENDING)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    objects = ToolVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tool", "digest"], name="one_version_per_tool_and_digest"),
+            models.CheckConstraint(
+                condition=Q(verdict__in=DefinitionVerdict.values), name="tool_version_verdict_valid"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} {self.digest[:12]}"
+
+    @property
+    def is_offered(self) -> bool:
+        """What the server offers now; an older one cannot be accepted any more."""
+        return self.tool.withdrawn_at is None and self.digest == self.tool.offered_digest

@@ -42,22 +42,26 @@ def build_functions(client: inngest.Inngest) -> list[inngest.Function]:
         with log_reference(str(ctx.event.data.get("reference", request_id))):
             step.run("assess", assess, request_id)
             status = step.run("triage", actions.triage, request_id)
-            if status == Status.IN_REVIEW:
-                waiting = step.run("read-decision", read_decision, request_id)
-                for _ in range(ROUNDS):
-                    if waiting["status"] != Status.IN_REVIEW:
-                        break
-                    step.wait_for_event(
-                        "decision",
-                        event=DECIDED,
-                        if_exp="async.data.request_id == event.data.request_id",
-                        timeout=timedelta(seconds=waiting["seconds_left"]),
-                    )
+            for _ in range(ROUNDS):
+                if status == Status.IN_REVIEW:
                     waiting = step.run("read-decision", read_decision, request_id)
-            status = step.run("finalize", actions.finalize, request_id)
-            if status in (Status.APPROVED, Status.EXECUTING):
+                    for _ in range(ROUNDS):
+                        if waiting["status"] != Status.IN_REVIEW:
+                            break
+                        step.wait_for_event(
+                            "decision",
+                            event=DECIDED,
+                            if_exp="async.data.request_id == event.data.request_id",
+                            timeout=timedelta(seconds=waiting["seconds_left"]),
+                        )
+                        waiting = step.run("read-decision", read_decision, request_id)
+                status = step.run("finalize", actions.finalize, request_id)
+                if status not in (Status.APPROVED, Status.EXECUTING):
+                    break
                 step.run("execute", execute, request_id)
                 status = step.run("record", actions.record_outcome, request_id)
+                if status != Status.IN_REVIEW:  # else it was sent back: something differs from what was approved
+                    break
         return status
 
     return [governance_workflow]

@@ -35,7 +35,7 @@ class AgentAdmin(SuperusersEditMixin, VisibleAdmin):
     list_display = ("name", "team", "owner", "is_halted", "halted_reason", "created_at")
     list_select_related = ("team", "owner")
     search_fields = ("name",)
-    fields = ("name", "team", "owner", "halted_at", "halted_reason", "created_at")
+    fields = ("name", "team", "owner", "visible_tools", "halted_at", "halted_reason", "created_at")
     readonly_fields = ("team", "halted_at", "halted_reason", "created_at")
     actions_list = ("create_agent",)
     actions_detail = ("halt", "resume", "issue_token")
@@ -75,11 +75,11 @@ class AgentAdmin(SuperusersEditMixin, VisibleAdmin):
 
     @action(description="Halt …", url_path="halt", permissions=["operate"])
     def halt(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_why(request, object_id, actions.halt_agent, "Halt", "halted")
+        return self._ask_why(request, object_id, actions.halt, "Halt", "halted")
 
     @action(description="Resume …", url_path="resume", permissions=["operate"])
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_why(request, object_id, actions.resume_agent, "Resume", "running")
+        return self._ask_why(request, object_id, actions.resume, "Resume", "running")
 
     @action(description="Issue token …", url_path="issue-token", permissions=["operate"])
     def issue_token(self, request: HttpRequest, object_id: str) -> TemplateResponse:

@@ -91,12 +91,15 @@ class VisibleAdmin(ModelAdmin):
         return obj if isinstance(obj, Team) else getattr(obj, "team", None)
 
 
+SECRET = ("id", "sha256", "sealed", "sealed_secret")  # shown to nobody
+
+
 class ReadOnlyMixin:
     """No add, change or delete, for superusers neither. Shows every field, also those that are not editable."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         declared = list(super().get_readonly_fields(request, obj))
-        fields = (field.name for field in self.model._meta.fields if field.name not in ("id", "sha256"))
+        fields = (field.name for field in self.model._meta.fields if field.name not in SECRET)
         return [*declared, *(name for name in fields if name not in declared)]
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

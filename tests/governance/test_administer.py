@@ -51,9 +51,9 @@ def test_an_expired_token_is_dead():
 
 def test_halting_and_resuming_are_recorded_acts():
     agent, tom = make_agent(), make_reviewer("tom")
-    assert actions.halt_agent(agent, reason="odd", by=tom)
-    assert not actions.halt_agent(agent, reason="again", by=tom)
-    assert actions.resume_agent(agent, reason="looked at", by=tom)
+    assert actions.halt(agent, reason="odd", by=tom)
+    assert not actions.halt(agent, reason="again", by=tom)
+    assert actions.resume(agent, reason="looked at", by=tom)
     agent.refresh_from_db()
     assert not agent.is_halted
     whats = [json.loads(entry.payload)["what"] for entry in EvidenceEntry.objects.order_by("id")]

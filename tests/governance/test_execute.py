@@ -7,12 +7,13 @@ from django.utils import timezone
 
 from governance import actions
 from governance.actions.execute import MAX_ATTEMPTS, StillExecuting
-from governance.errors import DownstreamFailed, DownstreamUnknown
-from governance.models import Agent, Execution, GovernanceRequest
+from governance.errors import DownstreamFailed, DownstreamUnknown, WrongState
+from governance.models import Execution, GovernanceRequest, Tool
+from governance.models.decisions import Source
 from governance.process import identity
-from governance.states import Status
+from governance.states import Status, Verdict
 from governance.toolservers import ToolResult
-from tests.factories import make_request, make_tool, overdue
+from tests.factories import make_request, make_reviewer, make_tool, overdue
 
 pytestmark = pytest.mark.django_db
 
@@ -65,23 +66,64 @@ def test_an_approval_past_its_deadline_is_not_used(scripted):
 def test_changed_arguments_do_not_run(scripted):
     request = approved()
     GovernanceRequest.objects.filter(pk=request.pk).update(arguments_json='{"days":9999}')
-    execute(request)
-    assert request.status == Status.FAILED and not scripted.calls
-    assert "not the ones that were approved" in request.execution.error
+    assert_sent_back(execute(request), scripted, "not the ones that the agent sent")
+    with pytest.raises(WrongState, match="not the ones that the agent sent"):
+        approve(request)
 
 
 def test_a_status_without_a_decision_does_not_run(scripted):
     request = make_request()
     GovernanceRequest.objects.filter(pk=request.pk).update(status=Status.APPROVED)
-    execute(request)
-    assert request.status == Status.FAILED and not scripted.calls
+    assert_sent_back(execute(request), scripted, "no approval")
 
 
-def test_a_call_of_a_meanwhile_halted_agent_does_not_run(scripted):
+def test_a_call_of_a_meanwhile_halted_agent_is_parked_until_it_is_resumed(scripted):
     request = approved()
-    Agent.objects.update(halted_at=timezone.now(), halted_reason="odd")
-    execute(request)
-    assert request.status == Status.FAILED and not scripted.calls
+    actions.halt(request.agent, reason="odd")
+    assert_sent_back(execute(request), scripted, "is halted: odd")
+    with pytest.raises(WrongState, match="is halted: odd"):
+        approve(request)
+    actions.resume(request.agent, reason="looked at")
+    approve(request)
+    assert execute(request).status == Status.SUCCEEDED
+    assert [decision.round for decision in request.decisions.order_by("id")] == [1, 2]
+
+
+def test_a_call_of_a_changed_tool_goes_back_to_review_and_runs_when_approved_again(scripted):
+    request = approved()
+    Tool.objects.filter(pk=request.tool_id).update(digest="e" * 64, offered_digest="e" * 64)
+    assert_sent_back(execute(request), scripted, "not the one that was approved")
+    assert request.tool_digest == "e" * 64
+    approve(request)
+    assert execute(request).status == Status.SUCCEEDED
+
+
+def test_a_call_of_a_quarantined_tool_cannot_be_approved(scripted):
+    request = make_request()
+    Tool.objects.filter(pk=request.tool_id).update(offered_digest="e" * 64)
+    with pytest.raises(WrongState, match="waits until a person accepts it"):
+        approve(request)
+
+
+def test_a_call_that_the_policy_denies_by_now_goes_back_to_review(scripted):
+    request = approved()
+    text = "version: 1\nrules:\n  - {name: no-payments, effect: deny, message: Not now.}\n"
+    actions.activate_policy(actions.save_policy(request.team, text))
+    assert_sent_back(execute(request), scripted, "rule no-payments of policy 1 denies")
+    with pytest.raises(WrongState, match="denies this call"):
+        approve(request)
+
+
+def approve(request):
+    return actions.decide(
+        request, reviewer=make_reviewer(team=request.team), verdict=Verdict.APPROVED, source=Source.CONSOLE
+    )
+
+
+def assert_sent_back(request, scripted, reason):
+    assert request.status == Status.IN_REVIEW and not scripted.calls
+    assert request.round == 2 and request.decided_at is None
+    assert reason in request.transitions.last().reason
 
 
 def raising(error):

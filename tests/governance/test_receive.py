@@ -82,10 +82,10 @@ def test_the_same_call_after_the_deadline_is_a_new_request():
 
 def test_a_halted_agent_is_refused_with_the_reason():
     agent = make_agent()
-    actions.halt_agent(agent, reason="odd behaviour", by=make_reviewer())
+    actions.halt(agent, reason="odd behaviour", by=make_reviewer())
     with pytest.raises(NotAllowed, match="odd behaviour"):
         receive(agent)
-    actions.resume_agent(agent, reason="looked at", by=make_reviewer())
+    actions.resume(agent, reason="looked at", by=make_reviewer())
     assert receive(agent)[1]
 
 

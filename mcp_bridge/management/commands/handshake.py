@@ -65,7 +65,7 @@ def _run(url: str, agent_token: str, api_token: str) -> int:
 def _retire_agent(agent: Agent) -> None:
     for token in AgentToken.objects.filter(agent=agent):
         actions.revoke_token(token)
-    actions.halt_agent(agent, reason="Throwaway agent of make handshake")
+    actions.halt(agent, reason="Throwaway agent of make handshake")
 
 
 def _retire_reviewer(reviewer: User) -> None:

@@ -1,0 +1,59 @@
+"""What an approval is bound to, looked at once more before the call runs: any difference sends it back to review."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance.actions.moves import GATEWAY, _move, record
+from governance.canonical import digest
+from governance.models import GovernanceRequest
+from governance.models.evidence import Fact
+from governance.policy import Effect
+from governance.rulings import active_policy, rule_on
+from governance.states import Status, Verdict
+
+
+def why_not_runnable(request: GovernanceRequest) -> str:
+    """Why this call may not run now, whoever approves it: a changed text, a halt, its tool, the policy; or empty."""
+    if digest(request.arguments_json) != request.arguments_digest:
+        return "The stored arguments are not the ones that the agent sent."
+    if why := request.why_parked():
+        return why
+    if not request.agent.sees(request.tool.exposed_name):
+        return f"The tool {request.tool.exposed_name} was taken from {request.agent}."
+    if why := request.tool.why_not_available():
+        return why
+    ruling = rule_on(request.agent, request.tool, request.arguments, active_policy(request.team_id))
+    if ruling.outcome.effect == Effect.DENY:
+        return f"By now {ruling} denies this call."
+    return ""
+
+
+def difference(request: GovernanceRequest) -> str:
+    """What is not as it was when the call was approved; empty when it may run. Reads the request with its parts.
+
+    Runs inside the claim's transaction, with the team held still.
+    """
+    if not request.decisions.filter(round=request.round, verdict=Verdict.APPROVED).exists():
+        return "There is no approval of this call."
+    if request.tool.server.team_id != request.team_id:
+        return "The tool server belongs to another team by now."
+    if why := why_not_runnable(request):
+        return why
+    if request.tool.digest != request.tool_digest:
+        return f"The definition of {request.tool.exposed_name} is not the one that was approved."
+    return ""
+
+
+def send_back(request: GovernanceRequest, reason: str) -> None:
+    """Puts an approved call before a person again, bound to the tool as it is defined now."""
+    now = timezone.now()
+    before = request.tool_digest
+    with transaction.atomic():
+        _move(
+            request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=f"{reason} A person decides again.",
+            decided_at=None, finalized_at=None, round=request.round + 1, tool_digest=request.tool.digest,
+        )
+        record(
+            request, Fact.MOVED, actor=GATEWAY, now=now, reason=reason, round=request.round, before=before,
+            tool_digest=request.tool_digest, arguments_digest=request.arguments_digest,
+        )
