@@ -33,8 +33,8 @@ def receive(
     """The request of this call, and whether it is new.
 
     The same call repeated while its request is open gets that request; one that the policy denies is recorded and has
-    ended. Raises NotAllowed (something is halted; the tool is hidden, foreign, off or quarantined), LimitExceeded (size,
-    depth, open requests) and InvalidArguments (schema, no exact JSON form).
+    ended. Raises NotAllowed (something is halted; the tool is hidden, foreign, off or quarantined), LimitExceeded
+    (size, depth, open requests) and InvalidArguments (schema, no exact JSON form).
     """
     text, arguments_digest = bound_arguments(arguments)
     context_text = bound_context(context)
