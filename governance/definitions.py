@@ -49,7 +49,7 @@ def digest_of(definition: Mapping[str, Any]) -> str:
 def _without_large_integers(value: Any, path: str, large: dict[str, str]) -> Any:
     """A copy with 0 for integers that RFC 8785 cannot write (`maximum` of 64 bits); their digits go to `large`."""
     if isinstance(value, Mapping):
-        return {key: _without_large_integers(item, f"{path}/{_step(key)}", large) for key, item in value.items()}
+        return {key: _without_large_integers(item, f"{path}/{step(key)}", large) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_large_integers(item, f"{path}/{place}", large) for place, item in enumerate(value)]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_EXACT_INTEGER:
@@ -58,6 +58,6 @@ def _without_large_integers(value: Any, path: str, large: dict[str, str]) -> Any
     return value
 
 
-def _step(key: object) -> str:
+def step(key: object) -> str:
     """A key as a step of a JSON pointer (RFC 6901), so that no two places share a path."""
     return str(key).replace("~", "~0").replace("/", "~1")
