@@ -30,6 +30,7 @@ _NUMBER_LIKE = re.compile(
 )
 # What some programs take for the end of a line and some do not: two readers would see two different files.
 _LINE_ENDS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,24 @@ def read_tree(text: str, problems: list[Problem]) -> Node:
     """The file's tree; a key that stands twice is added to the problems. Raises PolicyError for what is no tree."""
     text = text.removeprefix("\ufeff")
     _check_characters(text)
+    return _build(_events(text), problems)
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """What PyYAML's parser says, one by one as it reads. Raises PolicyError for what is no YAML."""
     try:
-        return _build(yaml.parse(text, Loader=yaml.SafeLoader), problems)
+        loader = yaml.SafeLoader(text)
+        while loader.check_event():
+            yield loader.get_event()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        hint = "; put globs that start with * in quotes" if error.context == "while scanning an alias" else ""
-        line = mark.line + 1 if mark else 1
-        raise _refusal(line, f"this is no YAML: {error.problem or error.context}{hint}") from error
+        reason = f"this is no YAML: {error.problem or error.context}; texts with signs such as * or ? go in quotes"
+        raise _refusal(mark.line + 1 if mark else 1, reason) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refusal(line, f"the character U+{error.character:04X} may not stand in a rule file") from error
+    except (ValueError, OverflowError) as error:  # it does not check how large the number in an escape is
+        raise _refusal(loader.line + 1, "this is no YAML: a number is too large") from error
 
 
 def _refusal(line: int, message: str) -> PolicyError:
@@ -158,6 +167,8 @@ def _node(event: yaml.NodeEvent) -> Node:
     if event.tag is not None:
         raise _refusal(line, "tags (!) are not read; put the text in quotes if it starts with one")
     if isinstance(event, yaml.ScalarEvent):
+        if _UNSTORABLE.search(event.value):
+            raise _refusal(line, "an escape for a character that no text can hold, U+0000 or half a surrogate pair")
         return Text(line, event.value, plain=event.style is None)
     return Items(line) if isinstance(event, yaml.SequenceStartEvent) else Entries(line)
 
