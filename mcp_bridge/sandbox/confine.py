@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 
 FAILED = 125
@@ -19,7 +20,7 @@ PROGRAM_FOLDERS = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/nix/store")
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, the same on every architecture
 _EXECUTE, _READ_FILE, _READ_FOLDER = 1, 4, 8
 _PATH_BENEATH = 1
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 class _Ruleset(ctypes.Structure):
@@ -43,7 +44,8 @@ def main(folder: int, limits: dict[str, int], program: str, name: str, *argument
     for limit, value in limits.items():
         _limit(getattr(resource, limit), value)
     if sys.platform == "linux":
-        _no_new_privileges()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it ends with the server, whatever that dies of
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     if version := landlock_version():
         _only_read(folder, version)
     os.set_inheritable(folder, False)
@@ -71,9 +73,9 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
-def _no_new_privileges() -> None:
-    one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
-    _checked(_libc().prctl(_PR_SET_NO_NEW_PRIVS, one, none, none, none), "prctl(no_new_privs)")
+def _prctl(option: int, value: int) -> None:
+    none = ctypes.c_ulong(0)
+    _checked(_libc().prctl(option, ctypes.c_ulong(value), none, none, none), f"prctl({option})")
 
 
 def _only_read(folder: int, version: int) -> None:
