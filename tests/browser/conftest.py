@@ -1,15 +1,21 @@
-"""A gateway process and real browsers. Without Chromium these tests fail; ATLAS_SKIP_BROWSER_TESTS=1 skips them."""
+"""One gateway process, its database fresh for each test, and real browsers.
+
+Without Chromium these tests fail; ATLAS_SKIP_BROWSER_TESTS=1 skips them.
+"""
 
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.factories import PASSWORD
 from tests.gateway import ROOT, clean_env, run_python
@@ -30,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Console:
     """The gateway's process: its address, and rows made inside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, empty: Path) -> None:
+        self.database, self.empty = folder / empty.name, empty
         env = clean_env(ATLAS_DATA_DIR=str(folder), ATLAS_RUN_WORKERS="0")
         with (folder / "server.log").open("w") as log:
             self.process = subprocess.Popen(
@@ -49,6 +56,16 @@ class Console:
         assert "error" not in answer, answer["error"]
         return answer["value"]
 
+    def empty_database(self) -> None:
+        """The rows of a new installation again: SQLite copies the whole file, waiting for whoever still writes."""
+        end = time.monotonic() + 30
+
+        def bounded(*_: int) -> None:
+            assert time.monotonic() < end, "the gateway's process holds its database"
+
+        with closing(sqlite3.connect(self.empty)) as source, closing(sqlite3.connect(self.database)) as target:
+            source.backup(target, progress=bounded)
+
     def close(self) -> None:
         self.process.stdin.close()
         try:
@@ -61,20 +78,28 @@ class Console:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an empty database; migrated once, copied for each test."""
+    """An empty database; migrated once."""
     folder = tmp_path_factory.mktemp("console")
     run_python(
         "import django; django.setup(); from django.core.management import call_command as call; "
         "call('migrate', verbosity=0)", clean_env(ATLAS_DATA_DIR=str(folder)),
     )
-    return folder
+    return folder / "atlas.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def running(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    folder = tmp_path_factory.mktemp("running")
+    shutil.copytree(migrated.parent, folder, dirs_exist_ok=True)
+    running = Console(folder, migrated)
+    yield running
+    running.close()
 
 
 @pytest.fixture
-def console(migrated: Path, tmp_path: Path) -> Iterator[Console]:
-    console = Console(Path(shutil.copytree(migrated, tmp_path / "data")))
-    yield console
-    console.close()
+def console(running: Console) -> Console:
+    running.empty_database()
+    return running
 
 
 @pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop running, in which no async test can run
@@ -84,6 +109,7 @@ def browser() -> Iterator[Browser]:
             f"There is no Chromium at {CHROMIUM}. Install it (apt install chromium), name it in CHROMIUM, "
             "or leave these tests out with ATLAS_SKIP_BROWSER_TESTS=1."
         )
+    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield browser
