@@ -17,6 +17,20 @@ rules:
       tool: "*"
 """
 
+# What the servers themselves call harmless runs; the rest waits for a person.
+READS_ONLY = """
+version: 1
+rules:
+  - name: reads
+    effect: allow
+    when:
+      tool: "*"
+      annotations:
+        readOnlyHint: true
+  - name: everything-else
+    effect: review
+"""
+
 
 @pytest.fixture
 def make_gateway(tmp_path: Path) -> Iterator[Callable[[str], Gateway]]:
