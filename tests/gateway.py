@@ -121,6 +121,18 @@ def new_database(folder: Path) -> tuple[dict[str, str], dict[str, Any], str]:
 # -- the process -------------------------------------------------------------------------------
 
 
+def reserve_port() -> socket.socket:
+    """A free port of 127.0.0.1 that stays this test's own until the socket is closed.
+
+    Bound and not listening: connections are refused, SO_REUSEADDR lets a server listen there, once and again, and the
+    kernel gives the port to nobody else, not even while the server is down.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 @dataclass
 class Gateway:
     """A running gateway; `credentials` as printed by create_agent and create_reviewer."""
@@ -130,9 +142,13 @@ class Gateway:
     env: dict[str, str]
     credentials: dict[str, Any]
     database: str = ""
-    port: int = 0
+    holder: socket.socket = field(default_factory=reserve_port, repr=False)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     application: str = "atlas_site.asgi:application"
+
+    @property
+    def port(self) -> int:
+        return self.holder.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -155,10 +171,9 @@ class Gateway:
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
 
     def start(self) -> None:
-        """Starts the server on the port of before, or on a free one, and waits until it answers."""
+        """Starts the server, always on the same port, and waits until it answers."""
         with socket.create_server(("127.0.0.1", self.port)) as listener:
             listener.set_inheritable(True)
-            self.port = listener.getsockname()[1]
             number = listener.fileno()
             command = {
                 "daphne": ["daphne", "--fd", str(number), "--no-server-name", self.application],
@@ -203,6 +218,7 @@ class Gateway:
         """Ends whatever still runs and drops the database."""
         if self.process and self.process.poll() is None:
             self.kill()
+        self.holder.close()
         if self.database:
             drop_database(self.database)
 

@@ -31,8 +31,8 @@ class Installation:
     """A data folder (or an empty PostgreSQL database) and the processes that run on it, one after another."""
 
     def __init__(self, folder: Path, static: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.holder = gateway.reserve_port()
+        self.port = self.holder.getsockname()[1]
         self.folder, self.database, extra = folder, "", {}
         if gateway._server_url():
             self.database = f"atlas_run_{uuid.uuid4().hex[:12]}"
@@ -91,6 +91,7 @@ class Installation:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
+        self.holder.close()
         if self.database:
             gateway.drop_database(self.database)
 
