@@ -357,6 +357,13 @@ if SCORER == "openai" and OPENAI_BASE_URL.startswith("https://api.openai.com/"):
 
 TOOL_SERVERS = {  # ToolServer.kind -> dotted path of a class taking the ToolServer; see governance/execution.py
     "welfare": "mcp_bridge.downstream.welfare.WelfareServer",
+    "http": "mcp_bridge.downstream.servers.RemoteServer",
+    "sse": "mcp_bridge.downstream.servers.RemoteServer",
+    "stdio": "mcp_bridge.downstream.servers.RemoteServer",
+}
+# Name -> dotted path of a class whose round() works and returns the seconds until it is due again.
+BACKGROUND_LOOPS = {
+    "tool servers": "mcp_bridge.downstream.refresh.Refresh",
 }
 
 # -- logs ------------------------------------------------------------------------------------

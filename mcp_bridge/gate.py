@@ -104,7 +104,7 @@ def _failed(request: GovernanceRequest | None, what: str) -> types.CallToolResul
 
 
 def _receive(call: Call) -> GovernanceRequest:
-    tool = catalog.find_tool(call.caller.team_id, call.tool)
+    tool = catalog.find_tool(call.caller.agent_id, call.tool)
     if tool is None:
         raise UnknownTool(f"Unknown tool: {call.tool[:100]}. tools/list names the tools of this agent.")
     arguments = dict(call.arguments)

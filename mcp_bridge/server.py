@@ -38,9 +38,9 @@ TRANSPORT = "atlas.transport"  # key of the ASGI scope: "sse" or "http", set aft
 FindCaller = Callable[[], Awaitable[Caller | None]]
 
 
-def build_server(find_caller: FindCaller) -> Server[Any]:
-    """`find_caller` says who sent the message that is being handled."""
-    calls, questions = gate.InFlight(), gate.InFlight()
+def build_server(find_caller: FindCaller, calls: gate.InFlight | None = None) -> Server[Any]:
+    """`find_caller` says who sent the message that is being handled; `calls` counts the open calls of each session."""
+    calls, questions = calls or gate.InFlight(), gate.InFlight()
 
     async def caller() -> Caller:
         found = await find_caller()
@@ -50,7 +50,7 @@ def build_server(find_caller: FindCaller) -> Server[Any]:
 
     async def list_tools(ctx: Any, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         who = await _guarded(caller())
-        tools = await _guarded(database.read(catalog.list_tools, who.team_id))
+        tools = await _guarded(database.read(catalog.list_tools, who.agent_id))
         return types.ListToolsResult(
             tools=[status.TOOL, *(tool for tool in tools if tool.name != status.NAME)],
             cache_scope="private",  # a client must not show one agent's list to another

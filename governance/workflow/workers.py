@@ -1,4 +1,5 @@
-"""The background threads of a process that drives the workflow: relay, maintenance and, embedded, the executor.
+"""The background threads of a process that drives the workflow: relay, maintenance, what the setting
+BACKGROUND_LOOPS names and, embedded, the executor.
 
 Started by the web process (ASGI start-up) or `manage.py run_workers`, never on import. Any number of processes may run
 them over one database.
@@ -6,6 +7,9 @@ them over one database.
 
 import threading
 import time
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from governance.events import RELAY
 from governance.workflow.client import is_embedded, workflow_client
@@ -27,7 +31,11 @@ class Workers:
         client = workflow_client()
         functions = Functions(client, build_functions(client)) if is_embedded() else None
         self._executor = Executor(functions) if functions else None
-        self._loops = [Loop(RELAY, Relay(client).round), Loop("maintenance", Maintenance().round)]
+        self._loops = [
+            Loop(RELAY, Relay(client).round),
+            Loop("maintenance", Maintenance().round),
+            *(Loop(name, import_string(path)().round) for name, path in settings.BACKGROUND_LOOPS.items()),
+        ]
 
     def start(self) -> None:
         if self._executor:
