@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; both set up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench handshake lock ci clean
+.PHONY: help run test lint bench bench-proxy handshake lock ci clean
 export PYTHON
 
 python := .venv/bin/python
@@ -22,6 +22,9 @@ lint: ## style, direction of imports, forgotten migrations
 
 bench: ## latencies, throughput and memory, as figures
 	$(with) requirements-dev.txt && $(python) -m tests.bench
+
+bench-proxy: ## a tool call through the gateway, beside the direct call and beside other gateways (ARGS=--quick)
+	$(with) requirements-dev.txt && $(python) -m tests.bench.proxy $(ARGS)
 
 handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the local gateway, with throwaway credentials
 	$(with) requirements.txt && $(python) manage.py handshake

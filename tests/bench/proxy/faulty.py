@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-from tests.bench.proxy.wire import complete
+from tests.bench.proxy.wire import whole
 
 FATES = {"passed": 88, "swallowed": 3, "lost": 3, "torn": 3, "idle": 3}  # per cent
 UNANSWERED = ("swallowed", "lost", "torn")
@@ -88,7 +88,7 @@ class Faulty:
 def _read(side: socket.socket) -> bytes:
     """One whole request or response; empty when the side has closed."""
     data = b""
-    while complete(data) is None:
+    while whole(data) is None:
         more = side.recv(65536)
         if not more:
             return b""

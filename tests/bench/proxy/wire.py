@@ -46,6 +46,12 @@ class Target:
 
 def complete(data: bytes) -> tuple[int, dict[str, str], bytes] | None:
     """Status, headers and body of the response at the start of `data`; None while some of it is missing."""
+    found = whole(data)
+    return found and (int(found[0].split(" ", 2)[1]), *found[1:])
+
+
+def whole(data: bytes) -> tuple[str, dict[str, str], bytes] | None:
+    """First line, headers and body of the request or response at the start of `data`; None while some is missing."""
     head, found, rest = data.partition(b"\r\n\r\n")
     if not found:
         return None
@@ -53,7 +59,7 @@ def complete(data: bytes) -> tuple[int, dict[str, str], bytes] | None:
     pairs = (line.partition(":") for line in lines)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     body = _chunked(rest) if headers.get("transfer-encoding") == "chunked" else _sized(headers, rest)
-    return None if body is None else (int(first.split(" ", 2)[1]), headers, body)
+    return None if body is None else (first, headers, body)
 
 
 def _sized(headers: dict[str, str], rest: bytes) -> bytes | None:
