@@ -10,7 +10,8 @@ from mcp_bridge.downstream.remote.messages import MAX_DEPTH, is_deeper
 
 _CONTENT = re.compile(r'"content"\s*:\s*\[')
 _OPEN_TEXT = re.compile(r'\s*\{\s*(?:"type"\s*:\s*"text"\s*,\s*)?"text"\s*:\s*"')
-_STRING_END = re.compile(r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*')
+# Possessive: a backtracking one would remember each of a million characters.
+_STRING_END = re.compile(r'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+')
 _IS_ERROR = re.compile(rb'(?<!\\)"isError"\s*:\s*true')
 _STRUCTURED = re.compile(r'(?<!\\)"structuredContent"\s*:')
 _raw_decode = json.JSONDecoder().raw_decode

@@ -9,7 +9,6 @@ import contextlib
 import contextvars
 import itertools
 import logging
-import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from yarl import URL
 from mcp_bridge.downstream.remote.endpoint import Endpoint
 from mcp_bridge.downstream.remote.events import EventParser
 from mcp_bridge.downstream.remote.faults import (
+    NOT_BEGUN,
     UNSUPPORTED_VERSION,
     Lost,
     Refused,
@@ -32,7 +32,7 @@ from mcp_bridge.downstream.remote.faults import (
     clean,
 )
 from mcp_bridge.downstream.remote.messages import MAX_DEPTH, Malformed, Message, decode, encode, error_in, response_to
-from mcp_bridge.downstream.remote.web import chunks, error_body, fault, read_body, read_tail
+from mcp_bridge.downstream.remote.web import LIBRARY_ERRORS, chunks, error_body, fault, read_body, read_tail
 from mcp_bridge.downstream.remote.wire import (
     CHANGES,
     INITIALIZE,
@@ -59,7 +59,6 @@ MAX_RESUMPTIONS = 5
 QUIET_SECONDS = 300.0
 LONGEST_PAUSE_SECONDS = 60.0
 
-_LIBRARY = (aiohttp.ClientError, zlib.error, OSError)
 
 
 class HttpWire:
@@ -155,7 +154,7 @@ class HttpWire:
         body = encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).encode()
         try:
             return await self._post(request_id, method, body, headers, exchange)
-        except _LIBRARY as error:
+        except LIBRARY_ERRORS as error:
             raise fault(error, self.key) from error
         except Malformed as error:
             raise Lost(f"The answer of the tool server {self.key} {error}.") from error
@@ -224,8 +223,10 @@ class HttpWire:
         """
         if error and error.code == UNSUPPORTED_VERSION:
             return True
+        if self._session_id and status == 400:
+            return error is not None and "session" in str(error).lower()
         if self._session_id:
-            return status == 404 or (status == 400 and error is not None and "session" in str(error).lower())
+            return status == 404 and (error is None or error.code not in NOT_BEGUN)
         return self._is_modern and status in (400, 404, 405, 406) and (error is None or error.code == NO_SUCH_SESSION)
 
     async def _streamed(self, response: aiohttp.ClientResponse, request_id: int, exchange: Exchange) -> dict[str, Any]:
@@ -295,7 +296,7 @@ class HttpWire:
                 await self._refuse(response)
 
     async def _send_quietly(self, body: bytes) -> None:
-        with contextlib.suppress(*_LIBRARY, Refused, Lost, RpcError, TimeoutError):
+        with contextlib.suppress(*LIBRARY_ERRORS, Refused, Lost, RpcError, TimeoutError):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await self._send(body)
 
@@ -310,7 +311,7 @@ class HttpWire:
                 if not await self._listen(missed=attempt > 0):
                     return
                 pause = 1.0
-            except (*_LIBRARY, Malformed, TimeoutError) as error:
+            except (*LIBRARY_ERRORS, Malformed, TimeoutError) as error:
                 log.debug("%s: the stream of changes broke off: %s", self.key, error)
             except (Refused, Lost, RpcError) as error:
                 log.debug("%s offers no stream of changes: %s", self.key, error)
@@ -354,7 +355,7 @@ class HttpWire:
         for task in list(self._tasks):
             task.cancel()
         if self._session_id and not self._session.closed:
-            with contextlib.suppress(*_LIBRARY, TimeoutError):
+            with contextlib.suppress(*LIBRARY_ERRORS, TimeoutError):
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     async with self._session.delete(self._url, headers=self._headers, allow_redirects=False):
                         pass

@@ -8,9 +8,12 @@ from collections.abc import Callable
 import aiohttp
 
 from mcp_bridge.downstream.remote.connection import Connection
+from mcp_bridge.downstream.remote.duplex import DuplexWire
 from mcp_bridge.downstream.remote.endpoint import Endpoint
 from mcp_bridge.downstream.remote.http import HttpWire
 from mcp_bridge.downstream.remote.loop import home, post
+from mcp_bridge.downstream.remote.sse import SseCarrier
+from mcp_bridge.downstream.remote.stdio import StdioCarrier
 from mcp_bridge.downstream.remote.web import new_session
 from mcp_bridge.downstream.remote.wire import Wire
 
@@ -70,13 +73,20 @@ class Pool:
             log.info("tool server %s announces that its %s changed", endpoint.key, what)
             self._on_changed(endpoint.key, what)
 
-        wire = HttpWire(endpoint, self._session(), changed if self._on_changed else None)
+        wire = await self._wire(endpoint, changed if self._on_changed else None)
         try:
             await wire.open()
         except BaseException:
             await wire.close()
             raise
         return wire
+
+    async def _wire(self, endpoint: Endpoint, changed: Callable[[str], None] | None) -> HttpWire | DuplexWire:
+        if endpoint.kind == "http":
+            return HttpWire(endpoint, self._session(), changed)
+        if endpoint.kind == "sse":
+            return DuplexWire(endpoint.key, await SseCarrier.start(endpoint, self._session()), changed)
+        return DuplexWire(endpoint.key, await StdioCarrier.start(endpoint), changed)
 
     def _session(self) -> aiohttp.ClientSession:
         """The one HTTP client of the running loop."""

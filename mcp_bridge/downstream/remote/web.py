@@ -17,7 +17,8 @@ KEEPALIVE_SECONDS = 4.0
 ERROR_BODY_BYTES = 16 * 1024
 # Of an answer past its limit so much more is read, and thrown away, to reach its end: isError stands there.
 OVERRUN_BYTES = 8 * 1024 * 1024
-_TAIL_BYTES = 256
+TAIL_BYTES = 256
+LIBRARY_ERRORS = (aiohttp.ClientError, zlib.error, OSError)
 _BOTH = zlib.MAX_WBITS | 32  # gzip or zlib, told by the header
 
 
@@ -70,9 +71,9 @@ async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 async def read_tail(pieces: AsyncIterator[bytes], so_far: bytes) -> bytes:
     """The last bytes of a body, the rest of which is thrown away; empty when it does not end within OVERRUN_BYTES."""
-    tail, size = so_far[-_TAIL_BYTES:], 0
+    tail, size = so_far[-TAIL_BYTES:], 0
     async for chunk in pieces:
-        tail, size = (tail + chunk)[-_TAIL_BYTES:], size + len(chunk)
+        tail, size = (tail + chunk)[-TAIL_BYTES:], size + len(chunk)
         if size > OVERRUN_BYTES:
             return b""
     return tail
