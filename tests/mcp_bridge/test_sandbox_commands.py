@@ -100,6 +100,12 @@ def test_an_option_that_is_not_on_the_list_names_those_that_are() -> None:
         understand(["cat", "--help"])
 
 
+@pytest.mark.parametrize("operand", ["-", "./-"])
+def test_the_name_of_standard_input_is_refused_even_where_a_file_has_it(box: Sandbox, operand: str) -> None:
+    box.put("-", "a file\n")
+    assert "there is none. Name a file." in text_of(box.call("shell_exec", argv=["cat", operand]))
+
+
 def test_a_file_named_like_an_option_is_read_as_a_file(box: Sandbox) -> None:
     box.put("--help", "just a file\n")
     assert box.run("cat", "--", "--help")["stdout"] == "just a file\n"
@@ -124,9 +130,9 @@ def test_a_command_sees_nothing_of_the_servers_environment(box: Sandbox, monkeyp
 
 
 def test_a_command_has_only_its_three_descriptors(box: Sandbox) -> None:
-    os.set_inheritable(box.folder.fd, True)
-    # More than three would be the folder or a file of the server.
-    assert start(box, "sh", "-c", "for fd in 3 4 5 6 7 8 9; do (: <&$fd) 2>/dev/null && echo $fd; done").stdout == ""
+    # Numbers of two digits are understood by bash alone. One more that is open would be the server's.
+    finished = start(box, "bash", "-c", "for fd in {0..60}; do (exec <&$fd) && echo $fd; done")
+    assert finished.stdout.split() == ["0", "1", "2"], finished.stderr
 
 
 def test_the_limits_hold(box: Sandbox) -> None:
@@ -178,11 +184,11 @@ def test_a_command_ends_with_the_server(box: Sandbox) -> None:
         pytest.skip("only Linux can tie a process to its parent")
     code = (
         "import sys; from mcp_bridge.sandbox import run; from mcp_bridge.sandbox.paths import Folder\n"
-        "run.run(Folder(sys.argv[1]), run.find('tail'), ['tail', '-f', 'words.txt'], run.LIMITS, seconds=600)"
+        "run.run(Folder(sys.argv[1]), run.find('sleep'), ['sleep', '600'], run.LIMITS, seconds=600)"
     )
     server = subprocess.Popen([sys.executable, "-c", code, str(box.path)], cwd=ROOT)
     try:
-        child = wait_for(lambda: _tail_of(server.pid), "the command")
+        child = wait_for(lambda: _child_of(server.pid, "sleep"), "the command")
     finally:
         server.kill()
         server.wait(30)
@@ -237,9 +243,10 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _tail_of(server: int) -> int:
+def _child_of(server: int, name: str) -> int:
+    """The process of this name that the server started; 0 while there is none."""
     for task in Path(f"/proc/{server}/task").glob("*/children"):
         for pid in task.read_text().split():
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "tail":
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
                 return int(pid)
     return 0

@@ -95,6 +95,7 @@ sort -t ab README.txt
 uniq README.txt new.txt
 uniq README.txt ../outside/secret.txt
 uniq - new.txt
+uniq README.txt notes/groceries.txt
 cut -d /../ -f1 README.txt
 cut -f1 --output-delimiter=x README.txt
 cut -f a README.txt
