@@ -17,6 +17,8 @@ from django.conf import settings
 from governance import events
 from governance.workflow.workers import start_workers
 from mcp_bridge import asgi as mcp
+from mcp_bridge.downstream import remote
+from mcp_bridge.downstream.servers import pool
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ def begin_loop() -> None:
         return
     _loop = loop
     events.use_loop(loop)
+    remote.use_loop(loop)
     if settings.REDIS_URL:
         _listening = loop.create_task(_listen())
 
@@ -88,11 +91,21 @@ async def stop() -> None:
         _listening.cancel()
     events.use_loop(None)
     _loop = None
-    ends = [mcp.stop()]
+    ends = [mcp.stop(), _leave_tool_servers()]
     if workers is not None:
         ends.append(asyncio.to_thread(workers.stop, STOP_SECONDS))
     await asyncio.gather(*ends)
     gc.freeze()  # spares the interpreter its last walk over every object: up to two seconds on a busy machine
+
+
+async def _leave_tool_servers() -> None:
+    """Calls under way end as lost; the outcome of what may have run is unknown."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await pool.close_all()
+    except TimeoutError:
+        log.warning("some tool servers did not close in time")
+    remote.use_loop(None)
 
 
 def _stop_under_twisted() -> Any:

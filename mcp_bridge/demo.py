@@ -1,4 +1,4 @@
-"""Three calls of the demo agent through real MCP over SSE, so that a new queue shows something real.
+"""A few calls of the demo agent through real MCP over SSE, so that a new queue shows something real.
 
 An agent like any other: the official client, over the network, with its token. Nothing here knows the database.
 """
@@ -31,6 +31,13 @@ REFUSED = "check_payment_status", {
     "beneficiary_id": "BEN-321",
     "governance_reason": "The caller gave this number; I look up whose it is.",
 }
+READ = "sandbox__fs_read", {"path": "README.txt", "governance_reason": "I look what this folder is for."}
+WRITTEN = "sandbox__fs_write", {
+    "path": "notes/ada-obi.txt",
+    "content": "Ada Obi asked for 30 more days. Waiting for Sarah.\n",
+    "governance_reason": "I note what I asked for on behalf of Ada Obi.",
+}
+DENIED = "sandbox__shell_exec", {"argv": ["ls", "notes"], "governance_reason": "I look for older notes."}
 
 
 class DemoFailed(Exception):
@@ -47,13 +54,16 @@ class Played:
 
 
 async def play(url: str, token: str) -> list[Played]:
-    """The three calls, in the order of their outcomes. Raises DemoFailed, also when time is up."""
+    """The calls, in the order of their outcomes. Raises DemoFailed, also when time is up."""
     try:
         async with asyncio.timeout(SECONDS_AT_MOST), connected(url, token) as session:
             return [
                 await _finish(session, LOOKED_UP, "auto-approved and executed", is_error=False),
-                await _leave_waiting(session),
+                await _leave_waiting(session, WAITING),
                 await _finish(session, REFUSED, "auto-approved, refused by the tool", is_error=True),
+                await _finish(session, READ, "allowed by rule sandbox-reads", is_error=False),
+                await _leave_waiting(session, WRITTEN),
+                await _finish(session, DENIED, "denied by rule sandbox-rest", is_error=True),
             ]
     except TimeoutError:
         raise DemoFailed(f"the gateway did not answer within {SECONDS_AT_MOST} seconds") from None
@@ -90,9 +100,9 @@ async def _finish(
     return Played(outcome, call[0], (result.meta or {}).get("atlas/reference", ""))
 
 
-async def _leave_waiting(session: ClientSession) -> Played:
+async def _leave_waiting(session: ClientSession, made: tuple[str, dict[str, Any]]) -> Played:
     """Makes the call and goes as soon as it waits for a person: the request lives on without the one who asked."""
-    tool, arguments = WAITING
+    tool, arguments = made
     call = asyncio.create_task(session.call_tool(tool, arguments))
     try:
         while not call.done():

@@ -24,6 +24,9 @@ STATUSES = {
     ("check_payment_status", "succeeded"),
     ("request_payment_extension", "in_review"),
     ("check_payment_status", "failed"),
+    ("sandbox__fs_read", "succeeded"),
+    ("sandbox__fs_write", "in_review"),
+    ("sandbox__shell_exec", "denied"),
 }
 
 
@@ -128,8 +131,8 @@ def test_the_first_run_shows_its_secrets_once_and_keeps_everything(installation)
     assert not [name for name, secret in secrets.items() if secret in second]
     assert "atlas_agt_" not in second
     assert "changepassword sarah" in second
-    assert "1 waiting for a decision" in second
-    assert len(installation.requests(secrets["api_token"])) == 3
+    assert "2 waiting for a decision" in second
+    assert len(installation.requests(secrets["api_token"])) == len(STATUSES)
     assert installation.interrupt() == 0
 
     assert not [name for name, secret in secrets.items() if secret in installation.log]
@@ -167,7 +170,7 @@ except BaseException as error:
         finally:
             client.kill()
     open_tools = "sorted(GovernanceRequest.objects.open().values_list('tool__name', flat=True))"
-    assert installation.rows(open_tools) == ["request_extension", "request_payment_extension"]
+    assert installation.rows(open_tools) == ["fs_write", "request_extension", "request_payment_extension"]
 
 
 def test_a_run_that_was_killed_before_it_showed_its_secrets_makes_new_ones(installation):
@@ -181,7 +184,7 @@ def test_a_run_that_was_killed_before_it_showed_its_secrets_makes_new_ones(insta
     lost = gateway.run_python(code, installation.env).strip()
     secrets = secrets_in(installation.start())
     assert secrets["agent_token"] != lost
-    assert len(installation.requests(secrets["api_token"])) == 3
+    assert len(installation.requests(secrets["api_token"])) == len(STATUSES)
     assert installation.interrupt() == 0
     assert installation.rows("AgentToken.objects.filter(revoked_at=None).count()") == 1
     assert installation.rows(f"User.objects.get().check_password({secrets['password']!r})") is True
@@ -196,7 +199,7 @@ def test_a_kill_in_the_middle_of_the_set_up_is_mended_by_the_next_run(installati
     process.wait(10)
     process.stdout.close()
     secrets = secrets_in(installation.start())
-    assert len(installation.requests(secrets["api_token"])) == 3
+    assert len(installation.requests(secrets["api_token"])) == len(STATUSES)
 
 
 def test_a_taken_port_is_one_plain_line_that_says_what_to_do(tmp_path, static):

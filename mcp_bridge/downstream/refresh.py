@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=60)
 POLL_SECONDS = 5.0
+START_SECONDS = 2.0  # a server's own event loop takes over from the background thread's first
 LONGEST_PAUSE_SECONDS = 600.0
 BATCH = 20  # servers in one round
 
@@ -26,8 +27,11 @@ class Refresh:
 
     def __init__(self) -> None:
         self._pauses: dict[int, tuple[float, float]] = {}  # server → not before (monotonic), length of the pause
+        self._started = time.monotonic()
 
     def round(self) -> float:
+        if (early := self._started + START_SECONDS - time.monotonic()) > 0:
+            return early
         now = timezone.now()
         servers = ToolServer.objects.filter(kind__in=REMOTE_KINDS, enabled=True, halted_at=None).select_related("team")
         told = set(changed)

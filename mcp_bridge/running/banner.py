@@ -83,11 +83,11 @@ def _servers(atlas: dict[str, object]) -> str:
 
 def _calls(url: str, played: "Sequence[Played]", not_played: str) -> list[str]:
     if not_played:
-        return [f"  The three example calls were not all played: {not_played}", ""]
+        return [f"  The example calls were not all played: {not_played}", ""]
     if not played:
         return []
     return [
-        f"  Three example calls of {AGENT} over MCP (SSE):",
+        f"  Example calls of {AGENT} over MCP (SSE):",
         *(f"    {call.reference}  {call.tool:<26} {call.outcome}" for call in played),
         "",
     ]

@@ -10,12 +10,14 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.urls import get_resolver
 
+from governance.errors import GovernanceError
 from governance.management.base import Error, PlainCommand
 from governance.models import GovernanceRequest
 from mcp_bridge import database
 from mcp_bridge.running.banner import first_banner, later_banner
 from mcp_bridge.running.first_run import Credentials, mark_shown, prepare_credentials
 from mcp_bridge.running.prepare import collect_when_needed, migrate_when_needed
+from mcp_bridge.running.sandbox import open_sandbox
 
 COUNTED = 1000
 
@@ -57,8 +59,9 @@ class Command(PlainCommand):
             from mcp_bridge import demo  # the MCP client is needed once in the life of an installation
 
             try:
+                await database.write(open_sandbox)
                 played = await demo.play(_own_address(), credentials.agent_token)
-            except demo.DemoFailed as error:
+            except (demo.DemoFailed, GovernanceError) as error:
                 problem = str(error)
         self._say(first_banner(settings.PUBLIC_URL, settings.BASE_DIR, credentials, played, problem))
         await database.write(mark_shown)
