@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -91,10 +92,59 @@ def wake(request_id: str) -> None:
 
 def announce(*, request_id: UUID, reference: str, team_id: int, status: str) -> None:
     """After the commit of the current transaction, tell everybody that this request has this status now."""
-    message = {
-        "type": "request.changed", "id": str(request_id), "reference": reference, "status": status, "team": team_id,
-    }
+    message = _message(request_id, reference, team_id, status)
     transaction.on_commit(lambda: _tell(message), robust=True)
+
+
+class Change(NamedTuple):
+    request_id: UUID
+    reference: str
+    team_id: int
+    status: str
+
+
+SOON_SECONDS = 0.1
+SHOWN_AT_ONCE = 20  # of one team and moment; a page that shows more is told by the newest that something changed
+_soon: list[Change] = []
+_soon_on: asyncio.AbstractEventLoop | None = None  # which is going to tell them
+
+
+def announce_soon(changes: list[Change]) -> None:
+    """After a commit of many calls: waiters of this process are woken now, everybody else within a tenth of a second.
+
+    From any thread. A page is told of a request's last status only, and of at most SHOWN_AT_ONCE requests.
+    """
+    global _soon_on
+    if _waiters:
+        for change in changes:
+            wake(str(change.request_id))
+    loop = _loop if _loop is not None and _loop.is_running() else None
+    with _lock:
+        is_due = loop is not _soon_on
+        _soon.extend(changes)
+        _soon_on = loop
+    if loop is None:
+        _tell_soon()
+    elif is_due:
+        loop.call_soon_threadsafe(loop.call_later, SOON_SECONDS, _tell_soon)
+
+
+def _tell_soon() -> None:
+    global _soon_on
+    with _lock:
+        changes, _soon[:], _soon_on = list(_soon), [], None
+    by_team: dict[int, dict[UUID, Change]] = defaultdict(dict)
+    for change in changes:
+        by_team[change.team_id].pop(change.request_id, None)
+        by_team[change.team_id][change.request_id] = change
+    for team_id, last in by_team.items():
+        _broadcast({"type": "requests.changed", "ids": [str(request_id) for request_id in last], "team": team_id})
+        for change in list(last.values())[-SHOWN_AT_ONCE:]:
+            _to_groups(_message(*change), team_group(team_id))
+
+
+def _message(request_id: UUID, reference: str, team_id: int, status: str) -> dict:
+    return {"type": "request.changed", "id": str(request_id), "reference": reference, "status": status, "team": team_id}
 
 
 def announce_work(loop: str) -> None:
@@ -114,6 +164,10 @@ def _tell(message: dict) -> None:
 
 def _broadcast(message: dict, *groups: str) -> None:
     """To the other processes, and to the given groups, without making the committing thread wait for them."""
+    _to_groups(message, ALL_PROCESSES, *groups)
+
+
+def _to_groups(message: dict, *groups: str) -> None:
     if _loop is not None and _loop.is_running():
         asyncio.run_coroutine_threadsafe(_send(message, *groups), _loop)
     elif not _in_a_loop():
@@ -131,7 +185,7 @@ def _in_a_loop() -> bool:
 async def _send(message: dict, *groups: str) -> None:
     layer = get_channel_layer()
     try:
-        for group in (ALL_PROCESSES, *groups):
+        for group in groups:
             await layer.group_send(group, message)
     except LAYER_ERRORS as error:  # the rows are the truth; pages catch up on reload
         log.warning("live announcement of %s not sent: %s", message.get("reference", message["type"]), error)
@@ -149,6 +203,9 @@ async def listen(layer: object | None = None) -> None:
                 _tell_revoked(message["token"])
             elif message["type"] == "team.administered":
                 _tell_administered(message["team"])
+            elif message["type"] == "requests.changed":
+                for request_id in message["ids"]:
+                    wake(request_id)
             else:
                 wake(message["id"])
     finally:

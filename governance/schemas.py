@@ -25,6 +25,11 @@ def _validator(schema_text: str) -> Validator:
     return cls(schema, registry=Registry())
 
 
+def validator_of(tool: Tool) -> Validator:
+    """The compiled schema of the tool's arguments. Raises SchemaError."""
+    return _validator(json.dumps(tool.input_schema))
+
+
 def validate_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
     """Raises InvalidArguments with the first problem, where it is and what was expected."""
     try:

@@ -1,7 +1,8 @@
 """MCP over HTTP from plain ASGI: SSE at /mcp/sse + /mcp/messages/, Streamable HTTP at /mcp, RFC 9728 metadata.
 
 In front of the SDK's transports, in this order: Host and Origin, the bearer token, the size of the body. Each exchange
-runs in a scope that ends with its token or with the process.
+runs in a scope that ends with its token or with the process. What the policy allows is answered before the SDK is
+asked (mcp_bridge/lane.py).
 """
 
 import asyncio
@@ -24,7 +25,10 @@ from pydantic import AnyHttpUrl
 from starlette.requests import Request
 
 from governance.events import on_token_revoked
+from mcp_bridge import express, gate
 from mcp_bridge.auth import SCOPE, Caller, callers
+from mcp_bridge.downstream import remote
+from mcp_bridge.lane import Lane, is_candidate
 from mcp_bridge.server import TRANSPORT, build_server
 from mcp_bridge.streams import OpenStreams
 
@@ -59,7 +63,9 @@ _security = TransportSecuritySettings(
     allowed_hosts=settings.MCP_ALLOWED_HOSTS, allowed_origins=settings.MCP_ALLOWED_ORIGINS
 )
 _check_headers = TransportSecurityMiddleware(_security).validate_request
-_server = build_server(find_caller)
+_calls = gate.InFlight()
+_server = build_server(find_caller, _calls)
+_lane = Lane(_server, _calls, MAX_BODY_BYTES)
 _sse = SseServerTransport("/mcp/messages/", security_settings=_security, max_request_body_size=MAX_BODY_BYTES)
 _streams = OpenStreams()
 on_token_revoked(_streams.close_soon)
@@ -87,6 +93,7 @@ class Runtime:
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._ready, self._stop = loop.create_future(), asyncio.Event()
             _streams.use_loop(loop)
+            remote.use_loop(loop)
             # An empty context: the task must not carry the first caller's identity into later sessions.
             self._task = loop.create_task(self._run(), context=contextvars.Context())
         await asyncio.wait_for(asyncio.shield(self._ready), STARTUP_SECONDS)
@@ -127,6 +134,7 @@ async def start() -> None:
 
 async def stop() -> None:
     await _runtime.stop()
+    await express.finish()
 
 
 async def mcp_app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,7 +158,23 @@ async def mcp_app(scope: Scope, receive: Receive, send: Send) -> None:
             send, 413,
             {"error": f"The request body is larger than {MAX_BODY_BYTES:,} bytes. Pass a reference to large data."},
         )
+    if scope["path"] in HTTP_PATHS and is_candidate(scope):
+        receive = await _by_lane(caller, scope, receive, send)
+        if receive is None:
+            return
     await _exchange(caller, scope, receive, send)
+
+
+async def _by_lane(caller: Caller, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+    """None when the request was answered, else from where it is to be received."""
+    await _runtime.start()
+    try:
+        with _streams.opened(caller.token_id):
+            return await _lane.serve(caller, scope, receive, send)
+    except express.TokenDead:
+        pass
+    await _unauthorized(send)  # as well when the token died or the process stopped meanwhile
+    return None
 
 
 async def _exchange(caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:

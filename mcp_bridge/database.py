@@ -17,8 +17,8 @@ from django.db import Error, connection
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SQLITE_THREADS = {"read": 2, "write": 1}
-SERVER_THREADS = {"read": 4, "write": 6}  # together below the pool's 16, which the console shares
+SQLITE_THREADS = {"read": 2, "write": 1, "tool": 2}
+SERVER_THREADS = {"read": 4, "write": 5, "tool": 2}  # with the writer below the pool's 16, which the console shares
 
 
 @cache
@@ -35,6 +35,11 @@ async def read(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 async def write(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Like `read`, for a unit that writes."""
     return await _run("write", partial(unit, *args, **kwargs))
+
+
+async def run_tool(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Like `read`, for a tool of this process, which may take its time."""
+    return await _run("tool", partial(unit, *args, **kwargs))
 
 
 async def _run(kind: str, unit: Callable[[], T]) -> T:

@@ -22,7 +22,7 @@ from governance.errors import GovernanceError, InvalidArguments, LimitExceeded
 from governance.events import waiting_for
 from governance.logs import log_reference
 from governance.models import Agent, GovernanceRequest
-from mcp_bridge import catalog, database, present
+from mcp_bridge import catalog, database, express, present
 from mcp_bridge.auth import Caller
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,9 @@ async def govern(call: Call, report: Report) -> types.CallToolResult:
     """The real result, why there is none, or that the call waits. Raises UnknownTool, nothing else."""
     request: GovernanceRequest | None = None
     try:
+        answered = await express.run(call, report=report if "progressToken" in call.meta else None)
+        if answered is not None:
+            return answered
         request = await database.write(_receive, call)
         with log_reference(request.reference):
             return await _hold(request, report)

@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from governance import events
 from governance.errors import GovernanceError
 from governance.workflow.workers import start_workers
-from mcp_bridge import stdio
+from mcp_bridge import express, stdio
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ async def _serve(find_caller: stdio.FindCaller) -> None:
     try:
         await stdio.serve(find_caller)
     finally:
+        await express.finish()
         events.use_loop(None)
 
 
