@@ -29,8 +29,11 @@ def is_secret_name(name: str) -> bool:
 
 
 def exposed_in_url(url: str) -> list[str]:
-    """What in this address looks like a secret, without its value. Raises ValueError for what is no address."""
-    parts = urlsplit(url)
+    """What in this address looks like a secret, without its value; nothing in what is no address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
     found = ["a user name or password in the url"] if parts.username or parts.password else []
     for name, value in parse_qsl(parts.query):
         if value and (is_secret_name(name) or _VALUE.search(value)):
