@@ -15,7 +15,7 @@ from governance.models import GovernanceRequest, Heartbeat, Run
 from governance.states import Status
 from governance.workflow.workers import Workers, start_workers
 from tests.factories import make_request
-from tests.governance.workflow.processes import database_url, wait_until
+from tests.governance.workflow.processes import PATIENCE, database_url, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,7 +81,7 @@ def test_the_command_drives_the_workflow_until_it_is_told_to_stop(number: signal
         assert "run" in process.stdout.readline()
         wait_until(lambda: GovernanceRequest.objects.get(pk=request.pk).started_at, "the first step")
         process.send_signal(number)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     finally:
         process.kill()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
