@@ -23,7 +23,7 @@ from tests.gateway import Gateway, clean_env
 SOFTWARE = ("daphne", "uvicorn")
 ROUNDS, TURN_SECONDS = 7, 0.6
 DROPS, QUICK_DROPS = 10_000, 500
-PROFILE_SECONDS = 5.0
+PROFILE_SECONDS = 5
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"two rounds instead of {ROUNDS}, {QUICK_DROPS} drops")
     parser.add_argument("--server", choices=SOFTWARE, action="append", help="the gateway under this one; else both")
     parser.add_argument("--check", action="store_true", help="exit 1 when a bar is missed")
-    parser.add_argument("--profile", action="store_true", help="where the processor time of a call goes")
+    parser.add_argument("--profile", action="store_true", help="where the time of a call goes")
     parser.add_argument("--drops", type=int, help=f"how many calls meet dropped connections; {DROPS:,} unless given")
     parser.add_argument("--protocol", choices=(MODERN, LEGACY), default=MODERN, help="what the client speaks")
     parser.add_argument("--no-gateway", action="store_true", help="only the peers beside the direct call")
@@ -118,13 +118,13 @@ def _peers(stack: ExitStack, url: str, folder: Path, forge: Path) -> tuple[list[
 
 
 def _profile(software: str, folder: Path) -> str:
-    """Of a gateway of its own: the sampling costs a little."""
+    """Of a gateway of its own: being looked at costs a little."""
+    spy = peers.fastmcp_python().with_name("py-spy")
     with (
         _direct(folder) as direct, Load() as load,
-        governed(software, f"http://127.0.0.1:{direct.port}/mcp", folder / "gateway", **profile.environment(folder))
-        as (gateway, target),
+        governed(software, f"http://127.0.0.1:{direct.port}/mcp", folder / "gateway") as (gateway, target),
     ):  # fmt: skip
-        table = profile.profile(gateway, target, load, PROFILE_SECONDS)
+        table = profile.profile(gateway, target, load, spy, folder, PROFILE_SECONDS)
         print(f"\n{table}", flush=True)
         return table
 
