@@ -59,7 +59,7 @@ class Connection:
         self._wire: Wire | None = None
         self._opening: asyncio.Task[Wire] | None = None
         self._breaker = Breaker(endpoint.key)
-        self._waiting = 0
+        self._active = self._waiting = 0
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._header_maps: dict[str, tuple[Any, dict[tuple[str, ...], str]]] = {}
         self._closed = False
@@ -93,7 +93,7 @@ class Connection:
     @property
     def active(self) -> int:
         """How many requests are under way or waiting for their turn."""
-        return MAX_CONCURRENT - self._slots._value + self._waiting
+        return self._active + self._waiting
 
     # The requests.
 
@@ -258,6 +258,7 @@ class Connection:
     ) -> dict[str, Any]:
         """One request in its slot and within its time; the breaker learns how it went."""
         await self._take_slot()
+        self._active += 1
         try:
             self._breaker.admit()
             began = False
@@ -280,6 +281,7 @@ class Connection:
             self._breaker.succeeded()
             return result
         finally:
+            self._active -= 1
             self._slots.release()
 
     def _failed(self, error: Exception) -> Exception:

@@ -1,10 +1,12 @@
 """Endpoint: where a tool server is and what a call of it may take. All that a connection needs to know."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
 MIB = 1024 * 1024
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN_IN_HEADERS = ("\r", "\n", "\0")
 
 
@@ -38,7 +40,9 @@ class Endpoint:
         if self.timeout_seconds <= 0 or self.max_result_bytes < 1024:
             raise ValueError(f"{self.key}: the time-out must be above 0, the limit of results at least 1,024 bytes.")
         for name, value in self.headers:
-            if any(sign in name + value for sign in _FORBIDDEN_IN_HEADERS):
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{self.key}: {name!r} is no name of a header.")
+            if any(sign in value for sign in _FORBIDDEN_IN_HEADERS):
                 raise ValueError(f"{self.key}: the header {name!r} holds a line break.")
         if any("\0" in text for text in (self.command, *self.args, *(part for pair in self.env for part in pair))):
             raise ValueError(f"{self.key}: command, arguments and environment cannot hold a NUL character.")
@@ -47,3 +51,5 @@ class Endpoint:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{self.key}: the address must begin with http:// or https:// and name a host.")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError(f"{self.key}: the address holds a user name or password; put it into a header.")

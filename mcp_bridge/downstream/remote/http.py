@@ -32,7 +32,15 @@ from mcp_bridge.downstream.remote.faults import (
     clean,
 )
 from mcp_bridge.downstream.remote.messages import MAX_DEPTH, Malformed, Message, decode, encode, error_in, response_to
-from mcp_bridge.downstream.remote.web import LIBRARY_ERRORS, chunks, error_body, fault, read_body, read_tail
+from mcp_bridge.downstream.remote.web import (
+    LIBRARY_ERRORS,
+    chunks,
+    error_body,
+    fault,
+    own_headers,
+    read_body,
+    read_tail,
+)
 from mcp_bridge.downstream.remote.wire import (
     CHANGES,
     INITIALIZE,
@@ -68,9 +76,8 @@ class HttpWire:
         self.key, self._url, self._session = endpoint.key, URL(endpoint.url), session
         self._on_changed = on_changed
         self._headers = {
-            **dict(endpoint.headers), "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream", "Accept-Encoding": "identity",
-            "User-Agent": "atlas-gateway",
+            **own_headers(endpoint), "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
         }
         self._ids = itertools.count(1)
         self._session_id = ""
@@ -305,19 +312,19 @@ class HttpWire:
 
         After a gap anything may have changed: all three kinds are reported then.
         """
-        pause = 1.0
+        pause, now = 1.0, asyncio.get_running_loop().time
         for attempt in itertools.count():
+            began = now()
             try:
                 if not await self._listen(missed=attempt > 0):
                     return
-                pause = 1.0
             except (*LIBRARY_ERRORS, Malformed, TimeoutError) as error:
                 log.debug("%s: the stream of changes broke off: %s", self.key, error)
             except (Refused, Lost, RpcError) as error:
                 log.debug("%s offers no stream of changes: %s", self.key, error)
                 return
+            pause = 1.0 if now() - began > LONGEST_PAUSE_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _listen(self, *, missed: bool) -> bool:
         """Reads one stream to its end. False when the server offers none."""
@@ -351,10 +358,10 @@ class HttpWire:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        self.is_open = False
+        was_open, self.is_open = self.is_open, False
         for task in list(self._tasks):
             task.cancel()
-        if self._session_id and not self._session.closed:
+        if was_open and self._session_id and not self._session.closed:
             with contextlib.suppress(*LIBRARY_ERRORS, TimeoutError):
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     async with self._session.delete(self._url, headers=self._headers, allow_redirects=False):

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # What the calls under way may take when their endpoint was changed; its connection is closed after them.
 LAST_CALLS_SECONDS = 60.0
+ANNOUNCE_SECONDS = 0.2
 
 
 class Pool:
@@ -31,6 +32,7 @@ class Pool:
         self._on_changed = on_changed
         self._lock = threading.Lock()
         self._connections: dict[str, tuple[asyncio.AbstractEventLoop, Connection]] = {}
+        self._announced: set[tuple[str, str]] = set()
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     def connection(self, endpoint: Endpoint) -> Connection:
@@ -69,17 +71,25 @@ class Pool:
             await _on(loop, session.close())
 
     async def _open(self, endpoint: Endpoint) -> Wire:
-        def changed(what: str) -> None:
-            log.info("tool server %s announces that its %s changed", endpoint.key, what)
-            self._on_changed(endpoint.key, what)
-
-        wire = await self._wire(endpoint, changed if self._on_changed else None)
+        announce = (lambda what: self._announce(endpoint.key, what)) if self._on_changed else None
+        wire = await self._wire(endpoint, announce)
         try:
             await wire.open()
         except BaseException:
             await wire.close()
             raise
         return wire
+
+    def _announce(self, key: str, what: str) -> None:
+        """Once for all announcements of ANNOUNCE_SECONDS, however many a server makes."""
+        if (key, what) not in self._announced:
+            self._announced.add((key, what))
+            asyncio.get_running_loop().call_later(ANNOUNCE_SECONDS, self._tell, key, what)
+
+    def _tell(self, key: str, what: str) -> None:
+        self._announced.discard((key, what))
+        log.info("tool server %s announces that its %s changed", key, what)
+        self._on_changed(key, what)
 
     async def _wire(self, endpoint: Endpoint, changed: Callable[[str], None] | None) -> HttpWire | DuplexWire:
         if endpoint.kind == "http":

@@ -9,7 +9,7 @@ from mcp_bridge.downstream.remote.duplex import MESSAGE_BYTES
 from mcp_bridge.downstream.remote.endpoint import Endpoint
 from mcp_bridge.downstream.remote.events import Event, EventParser
 from mcp_bridge.downstream.remote.faults import Lost, Refused, SessionLost, Unauthorized
-from mcp_bridge.downstream.remote.web import CONNECT_SECONDS, LIBRARY_ERRORS, chunks, fault
+from mcp_bridge.downstream.remote.web import CONNECT_SECONDS, LIBRARY_ERRORS, chunks, fault, own_headers
 
 ENDPOINT_BYTES = 4096
 
@@ -19,7 +19,7 @@ class SseCarrier:
 
     def __init__(self, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
         self._key, self._url, self._session = endpoint.key, URL(endpoint.url), session
-        self._headers = {**dict(endpoint.headers), "Accept-Encoding": "identity", "User-Agent": "atlas-gateway"}
+        self._headers = own_headers(endpoint)
         self._parser = EventParser(max(MESSAGE_BYTES, endpoint.max_result_bytes + ENDPOINT_BYTES))
         self._response: aiohttp.ClientResponse
         self._pieces: AsyncIterator[bytes]

@@ -52,8 +52,10 @@ class StdioCarrier:
                 stderr=asyncio.subprocess.PIPE, env=env, cwd=endpoint.cwd or env.get("HOME") or "/",
                 start_new_session=True, pass_fds=(reading,), limit=CHUNK,
             )
-        except (OSError, ValueError) as error:
+        except BaseException as error:
             os.close(writing)
+            if not isinstance(error, OSError | ValueError):
+                raise
             why = getattr(error, "strerror", None) or "invalid"
             raise Unreachable(
                 f"The program of the tool server {endpoint.key} cannot be started ({why}). Nothing was sent."

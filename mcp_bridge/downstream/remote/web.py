@@ -8,6 +8,7 @@ from functools import cache
 
 import aiohttp
 
+from mcp_bridge.downstream.remote.endpoint import Endpoint
 from mcp_bridge.downstream.remote.faults import Lost, Refused, TooLarge, Unreachable
 
 CONNECT_SECONDS = 10.0
@@ -19,6 +20,10 @@ ERROR_BODY_BYTES = 16 * 1024
 OVERRUN_BYTES = 8 * 1024 * 1024
 TAIL_BYTES = 256
 LIBRARY_ERRORS = (aiohttp.ClientError, zlib.error, OSError)
+_RESERVED = frozenset({
+    "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "last-event-id",
+    "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id", "te", "transfer-encoding", "upgrade",
+})
 _BOTH = zlib.MAX_WBITS | 32  # gzip or zlib, told by the header
 
 
@@ -54,6 +59,12 @@ def fault(error: Exception, key: str) -> Exception:
     if isinstance(error, aiohttp.ClientResponseError):
         return Lost(f"The tool server {key} did not answer in valid HTTP.")
     return Lost(f"The connection to the tool server {key} was lost ({type(error).__name__}).")
+
+
+def own_headers(endpoint: Endpoint) -> dict[str, str]:
+    """The administrator's headers without those that the transport itself writes."""
+    given = {name: value for name, value in endpoint.headers if name.lower() not in _RESERVED}
+    return {"User-Agent": "atlas-gateway", **given, "Accept-Encoding": "identity"}
 
 
 async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

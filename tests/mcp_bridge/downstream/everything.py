@@ -25,8 +25,10 @@ BLOCKS: list[dict[str, Any]] = [
 ASK = {"type": "object", "properties": {"name": {"type": "string"}}}
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 TOOLS = (
-    "echo", "blocks", "error", "broken", "invalid", "slow", "count", "ask", "progress", "sample", "change", "env", "die"
+    "echo", "blocks", "error", "broken", "invalid", "slow", "count", "ask", "progress", "sample", "change", "env",
+    "mirror",
 )
+MIRRORED = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
 
 
 class Everything:
@@ -51,7 +53,8 @@ class Everything:
         names = TOOLS[:5] if first else TOOLS[5:]
         tools = [
             t.Tool(
-                name=name, description=f"Does {name}", title=name.title(), input_schema=SCHEMA,
+                name=name, description=f"Does {name}", title=name.title(),
+                input_schema=MIRRORED if name == "mirror" else SCHEMA,
                 output_schema={"type": "object"} if name == "blocks" else None,
                 annotations=t.ToolAnnotations(read_only_hint=name == "echo"), _meta={"origin": "test"},
             )
@@ -146,8 +149,8 @@ class Everything:
         }
         return _text(json.dumps(facts))
 
-    async def do_die(self, ctx: Any, params: Any, arguments: dict[str, Any]) -> Any:
-        os._exit(3)
+    async def do_mirror(self, ctx: Any, params: Any, arguments: dict[str, Any]) -> Any:
+        return _text(ctx.request.headers.get("mcp-param-region", "not mirrored"))
 
 
 def _text(text: str) -> t.CallToolResult:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from governance.errors import DownstreamUnknown
+from governance.errors import DownstreamFailed, DownstreamUnknown
 from mcp_bridge.downstream.remote import Connection, Endpoint, Pool
 from tests.mcp_bridge.downstream.bounded import until
-from tests.mcp_bridge.downstream.everything import Everything
+from tests.mcp_bridge.downstream.everything import MIRRORED, Everything
 from tests.mcp_bridge.downstream.served import serving
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
@@ -73,3 +73,20 @@ async def test_a_result_over_the_limit_is_cut_and_says_so(url, pool, everything)
     assert 2000 < len(result.content[0]["text"]) < 7000
     assert "cut this result: it is larger than the 2,000 bytes" in result.content[1]["text"]
     assert everything.calls["count"] == 1
+
+
+@pytest.mark.parametrize("transport", ["http", "http-json"], indirect=True)
+@pytest.mark.parametrize("knows", ["the list", "the schema"])
+async def test_arguments_are_mirrored_into_the_headers_that_the_schema_names(connection, knows):
+    if knows == "the list":
+        await connection.list_tools()
+    schema = MIRRORED if knows == "the schema" else None
+    result = await connection.call("mirror", {"region": "Köln"}, input_schema=schema)
+    assert result.content[0]["text"] == "=?base64?S8O2bG4=?="
+
+
+@pytest.mark.parametrize("transport", ["http"], indirect=True)
+async def test_headers_missing_for_want_of_the_schema_are_a_certain_failure(connection, everything):
+    with pytest.raises(DownstreamFailed, match=r"Mcp-Param-Region.*-32020.* Nothing was run"):
+        await connection.call("mirror", {"region": "Köln"})
+    assert everything.calls["mirror"] == 0
