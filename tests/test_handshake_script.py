@@ -18,7 +18,7 @@ GOOD = {
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    running = start_gateway(tmp_path_factory.mktemp("gateway"), env={"ATLAS_HOLD_SECONDS": "1"})
+    running = start_gateway(tmp_path_factory.mktemp("gateway"), env={"ATLAS_HOLD_SECONDS": "5"})
     yield running
     running.close()
 
