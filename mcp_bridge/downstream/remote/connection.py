@@ -104,19 +104,22 @@ class Connection:
     ) -> ToolResult:
         """Runs the tool, once. A result over the endpoint's limit comes back cut, with a note.
 
+        Of the caller's `meta`, what belongs to its own exchange (progress token, protocol fields) is not passed on.
         `input_schema` is needed only for tools that mirror arguments into headers (x-mcp-header) and only until they
         were listed here. Raises DownstreamFailed when it certainly had no effect, DownstreamUnknown when nobody can
         say.
         """
         params: dict[str, Any] = {"name": tool, "arguments": arguments}
-        if meta:
-            params["_meta"] = meta
+        if meta and (passed := {name: value for name, value in meta.items() if not _is_of_this_hop(name)}):
+            params["_meta"] = passed
         try:
             headers = self._mirrored(tool, arguments, input_schema)
             return tool_result(
                 await self._with_input("tools/call", params, self._bounds, on_progress, on_elicit, headers)
             )
         except TooLarge as cut:
+            if b'"result"' not in cut.head:
+                raise Lost(f"The tool server {self.endpoint.key} sent far more than an answer, and no result.") from cut
             return await asyncio.to_thread(keep, cut, self.endpoint.max_result_bytes)
         except Malformed as error:
             raise Lost(f"The answer of the tool server {self.endpoint.key} {error}.") from error
@@ -263,6 +266,8 @@ class Connection:
             self._breaker.admit()
             began = False
             try:
+                if method != "tools/call":
+                    await self._ready()  # within its own, longer time: a program may have to be downloaded first
                 async with asyncio.timeout(self.endpoint.timeout_seconds) as deadline:
                     wire = await (self._ready_for_call() if method == "tools/call" else self._ready())
                     began = True
@@ -347,6 +352,8 @@ class Connection:
             raise Unreachable(
                 f"The tool server {key} did not open within {OPEN_SECONDS[kind]:g} seconds. Nothing was sent."
             ) from None
+        except RpcError as error:
+            raise Refused(f"The tool server {key} refused to be opened: {error}. Nothing was sent.") from error
         except Lost as error:
             raise Unreachable(f"{error} It was just being opened: the request itself was not sent.") from error
         except TooLarge as error:
@@ -361,12 +368,16 @@ class Connection:
         schema, fields = self._header_maps.get(tool, _NOTHING_MIRRORED)
         if input_schema is not None and input_schema is not schema:
             fields = {} if find_invalid_x_mcp_header(input_schema) else x_mcp_header_map(input_schema)
-            if len(self._header_maps) < MAX_LISTED:
+            if tool in self._header_maps or len(self._header_maps) < MAX_LISTED:
                 self._header_maps[tool] = input_schema, fields
         return mcp_param_headers(fields, arguments) if fields else {}
 
 
 _NOTHING_MIRRORED: tuple[Any, dict[tuple[str, ...], str]] = (None, {})
+
+
+def _is_of_this_hop(name: object) -> bool:
+    return name == "progressToken" or (isinstance(name, str) and name.startswith("io.modelcontextprotocol/"))
 
 
 def _look_at(task: asyncio.Task[Any]) -> None:

@@ -297,13 +297,21 @@ class HttpWire:
             self._on_changed(what)
 
     async def _send(self, body: bytes) -> None:
-        """Posts a notification or an answer, which is acknowledged without one."""
-        async with self._session.post(self._url, data=body, headers=self._headers, allow_redirects=False) as response:
-            if response.status >= 300:
-                await self._refuse(response)
+        """Posts a notification or an answer, which is acknowledged without one. Raises Lost, whatever went wrong: the
+        call in the course of which it was sent has begun."""
+        try:
+            async with self._session.post(
+                self._url, data=body, headers=self._headers, allow_redirects=False
+            ) as response:
+                if response.status >= 300:
+                    await self._refuse(response)
+        except LIBRARY_ERRORS as error:
+            raise Lost(str(fault(error, self.key))) from error
+        except (Refused, RpcError) as error:
+            raise Lost(f"The tool server {self.key} did not accept what the gateway told it: {error}") from error
 
     async def _send_quietly(self, body: bytes) -> None:
-        with contextlib.suppress(*LIBRARY_ERRORS, Refused, Lost, RpcError, TimeoutError):
+        with contextlib.suppress(Lost, TimeoutError):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await self._send(body)
 

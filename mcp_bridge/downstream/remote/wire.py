@@ -1,6 +1,7 @@
 """The seam between a connection and what carries its messages: one Wire per transport."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -85,11 +86,13 @@ class Exchange:
             return DECLINED
         now = asyncio.get_running_loop().time
         left = (self.deadline.when() or now()) - now()
-        self.deadline.reschedule(now() + ELICIT_SECONDS)
+        with contextlib.suppress(RuntimeError):  # when the call has ended meanwhile
+            self.deadline.reschedule(now() + ELICIT_SECONDS)
         try:
             return await ask(self.on_elicit, params)
         finally:
-            self.deadline.reschedule(now() + left)
+            with contextlib.suppress(RuntimeError):
+                self.deadline.reschedule(now() + left)
 
     async def progress(self, params: Any) -> None:
         """Passes a progress notification on; one that is malformed is dropped."""

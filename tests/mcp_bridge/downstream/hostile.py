@@ -105,10 +105,12 @@ class Hostile:
         await self._respond(Exchange(message, headers, writer))
 
     async def _respond(self, exchange: Exchange) -> None:
+        await (self.on_any or self.ordinary)(exchange)
+
+    async def ordinary(self, exchange: Exchange) -> None:
+        """What it does unless `on_any` does something else."""
         method = exchange.message["method"]
-        if self.on_any is not None:
-            await self.on_any(exchange)
-        elif method == "server/discover":
+        if method == "server/discover":
             if self.is_legacy:
                 await exchange.answer(b"no", status="400 Bad Request")
             else:

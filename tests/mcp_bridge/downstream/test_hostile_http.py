@@ -285,9 +285,7 @@ async def test_a_server_that_goes_back_to_the_old_protocol_is_understood(pool):
         async def only_old(exchange: Exchange) -> None:
             if exchange.headers.get("mcp-protocol-version") == "2026-07-28":
                 return await exchange.answer(b"", status="400 Bad Request")
-            hostile.on_any = None
-            await hostile._respond(exchange)
-            hostile.on_any = only_old
+            await hostile.ordinary(exchange)
 
         hostile.on_any = only_old
         assert [tool.name for tool in await connection.list_tools()] == ["act"]
@@ -304,9 +302,7 @@ async def test_a_broken_stream_is_resumed_from_its_last_event_without_asking_aga
 
     async def go_on(exchange: Exchange) -> None:
         if exchange.message["method"] != "GET":
-            hostile.on_any = None
-            await hostile._respond(exchange)
-            hostile.on_any = go_on
+            await hostile.ordinary(exchange)
             return
         assert exchange.headers["last-event-id"] == "e1"
         await exchange.stream("data: " + json.dumps({"jsonrpc": "2.0", "id": asked[0], "result": FINE}) + "\n\n")
@@ -412,9 +408,7 @@ async def test_what_is_written_wrongly_in_a_list_is_left_out(pool):
                 "name": "bad", "inputSchema": {}, "annotations": [1],
             }]})
         else:
-            hostile.on_any = None
-            await hostile._respond(exchange)
-            hostile.on_any = lists
+            await hostile.ordinary(exchange)
 
     async with Hostile(never_answer).running() as hostile:
         hostile.on_any = lists
@@ -427,9 +421,7 @@ async def test_a_list_that_never_ends_is_a_failure(pool):
             cursor = str(hostile.count("tools/list"))
             await exchange.result({"tools": [{"name": f"t{cursor}", "inputSchema": {}}], "nextCursor": cursor})
         else:
-            hostile.on_any = None
-            await hostile._respond(exchange)
-            hostile.on_any = lists
+            await hostile.ordinary(exchange)
 
     async with Hostile(never_answer).running() as hostile:
         hostile.on_any = lists
@@ -454,3 +446,67 @@ async def test_no_cookie_is_kept(pool: Pool):
         connection = pool.connection(endpoint(hostile))
         await connection.call("act", {})
         assert (await connection.call("act", {})).content[0]["text"] == "none"
+
+
+async def test_a_server_that_refuses_an_answer_to_its_own_question_makes_the_call_unknown(pool):
+    async def ask(exchange: Exchange) -> None:
+        question = {"jsonrpc": "2.0", "id": 9, "method": "elicitation/create", "params": {}}
+        await exchange.stream("data: " + json.dumps(question) + "\n\n")
+
+    async def refuse_answers(exchange: Exchange) -> None:
+        if "method" not in exchange.message:
+            body = {"jsonrpc": "2.0", "id": None, "error": {"code": -32602, "message": "no such question"}}
+            return await exchange.answer(body, status="400 Bad Request")
+        await server.ordinary(exchange)
+
+    async with Hostile(ask, is_legacy=True).running() as server:
+        server.on_any = refuse_answers
+        with pytest.raises(DownstreamUnknown, match="did not accept what the gateway told it"):
+            await pool.connection(endpoint(server)).call("act", {})
+
+
+async def test_a_huge_error_is_not_taken_for_a_result(pool):
+    async def shout(exchange: Exchange) -> None:
+        body = {"jsonrpc": "2.0", "id": exchange.id, "error": {"code": -32603, "message": "x" * 50_000}}
+        await exchange.answer(body)
+
+    async with Hostile(shout).running() as server:
+        with pytest.raises(DownstreamUnknown, match="and no result"):
+            await pool.connection(endpoint(server, max_result_bytes=10_000)).call("act", {})
+
+
+async def test_what_belongs_to_the_agents_own_exchange_is_not_passed_on(pool):
+    async def answer(exchange: Exchange) -> None:
+        await exchange.result(text_result("done"))
+
+    meta = {"progressToken": 7, "io.modelcontextprotocol/protocolVersion": "1", "traceparent": "00-1"}
+    async with Hostile(answer, is_legacy=True).running() as server:
+        await pool.connection(endpoint(server)).call("act", {}, meta=meta)
+        assert server.seen[-1]["params"]["_meta"] == {"traceparent": "00-1"}
+
+
+async def test_a_call_under_way_takes_the_time_that_a_person_needs_to_answer(pool):
+    async def ask(exchange: Exchange) -> None:
+        asking.append(exchange)
+        question = {"jsonrpc": "2.0", "id": 9, "method": "elicitation/create", "params": {}}
+        await exchange.stream("data: " + json.dumps(question) + "\n\n")
+
+    async def go_on(exchange: Exchange) -> None:
+        if "method" not in exchange.message:
+            await exchange.answer(b"", status="202 Accepted")
+            said = {"jsonrpc": "2.0", "id": asking[0].id, "result": text_result(exchange.message["result"]["action"])}
+            return await asking[0].chunk(b"data: " + json.dumps(said).encode() + b"\n\n")
+        await server.ordinary(exchange)
+
+    async def on_elicit(params: Any) -> dict[str, Any]:
+        started = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() - started < 1:  # longer than the call itself may take
+            await asyncio.sleep(0.05)
+        return {"action": "accept"}
+
+    asking: list[Exchange] = []
+    async with Hostile(ask, is_legacy=True).running() as server:
+        server.on_any = go_on
+        connection = pool.connection(endpoint(server, timeout_seconds=0.7))
+        await connection.open()
+        assert (await connection.call("act", {}, on_elicit=on_elicit)).content[0]["text"] == "accept"
