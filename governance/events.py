@@ -149,10 +149,11 @@ def _message(request_id: UUID, reference: str, team_id: int, status: str) -> dic
 
 def announce_work(loop: str) -> None:
     """After commit, wake this process's background loops of this name."""
-    transaction.on_commit(lambda: _wake_loops(loop), robust=True)
+    transaction.on_commit(lambda: wake_work(loop), robust=True)
 
 
-def _wake_loops(loop: str) -> None:
+def wake_work(loop: str) -> None:
+    """At once, for work that no transaction leaves. From any thread."""
     for listener in list(_work_listeners[loop]):
         listener()
 

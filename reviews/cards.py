@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-
 from governance.characters import hidden_characters, visible
 from governance.models import Decision, GovernanceRequest, Transition, User
+from governance.policy import describe
+from governance.rulings import compiled
 from governance.states import Status
 from reviews.queries import who_can_decide
 
@@ -61,7 +61,8 @@ class Card:
     result_structured: str
     context: str
     status: Status
-    threshold: int = settings.RISK_THRESHOLD
+    parked: str
+    rule_in_words: str
 
     @property
     def decision(self) -> Decision | None:
@@ -88,7 +89,15 @@ def card_of(request: GovernanceRequest, user: User) -> Card:
         result_structured=structured,
         context=pretty(request.context) if request.context_json else "",
         status=status_of(request),
+        parked=request.why_parked(),
+        rule_in_words=_rule_in_words(request),
     )
+
+
+def _rule_in_words(request: GovernanceRequest) -> str:
+    """The rule that matched, as a sentence; empty for the default."""
+    rule = compiled(request.policy_version.text).rule(request.policy_rule) if request.policy_version else None
+    return describe(rule) if rule else ""
 
 
 def status_of(request: GovernanceRequest) -> Status:

@@ -1,8 +1,9 @@
-"""The console's forms: decide, and the filters of queue and history."""
+"""The console's forms: decide, halt, and the filters of queue and history."""
 
 from django import forms
 
 from governance.actions.decide import MAX_DECISION_REASON_CHARS
+from governance.actions.halt import MAX_HALT_REASON_CHARS
 from governance.models import User
 from governance.states import Status, Verdict
 from reviews import queries
@@ -22,6 +23,12 @@ class DecideForm(forms.Form):
         if data.get("verdict") == Verdict.REJECTED and not data.get("reason") and "reason" not in self.errors:
             self.add_error("reason", "Say why you reject it: the agent reads this and tells its user.")
         return data
+
+
+class HaltForm(forms.Form):
+    reason = forms.CharField(
+        max_length=MAX_HALT_REASON_CHARS, error_messages={"required": "Say why; the agents read it."}
+    )
 
 
 class QueueForm(forms.Form):

@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from reviews.views.halts import halt, halts, resume
 from reviews.views.history import history
 from reviews.views.home import home
 from reviews.views.queue import queue, queue_row, queue_rows
@@ -22,4 +23,7 @@ urlpatterns = [
     path("requests/<str:reference>/state/", request_state, name="request_state"),
     path("requests/<str:reference>/decide/", decide, name="decide"),
     path("history/", history, name="history"),
+    path("halts/", halts, name="halts"),
+    path("halts/<str:kind>/<int:pk>/halt/", halt, name="halt"),
+    path("halts/<str:kind>/<int:pk>/resume/", resume, name="resume"),
 ]

@@ -103,8 +103,7 @@ def _decide_by_policy(request: GovernanceRequest, ruling: Ruling, now: datetime)
 def check_allowed(agent: Agent, tool: Tool) -> None:
     """Raises NotAllowed with the reason why this agent may not call this tool now."""
     if agent.is_halted:
-        reason = agent.halted_reason or "no reason given"
-        raise NotAllowed(f"This agent is halted: {reason}. Ask the people who run it.")
+        raise NotAllowed(f"This agent is halted: {agent.why_halted}. Ask the people who run it.")
     if tool.server.team_id != agent.team_id or not agent.sees(tool.exposed_name):
         raise NotAllowed(f"The tool {tool.exposed_name} is not available to this agent.")
     if why := tool.why_not_available():

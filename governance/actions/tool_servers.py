@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -85,12 +86,20 @@ def check_server(server: ToolServer) -> None:
         server.full_clean()
     except ValidationError as error:
         raise InvalidArguments(" ".join(error.messages)) from error
-    if server.kind in ("http", "sse") and not server.url.startswith(("http://", "https://")):
-        raise InvalidArguments("A server of this kind needs a url that begins with http:// or https://.")
+    if server.kind in ("http", "sse") and not _is_address(server.url):
+        raise InvalidArguments("A server of this kind needs a url such as https://tools.example.org/mcp.")
     if server.kind == "stdio" and not server.command:
         raise InvalidArguments("A stdio server needs a command.")
     if not isinstance(server.args, list) or not all(isinstance(part, str) for part in server.args):
         raise InvalidArguments('args is a list of strings, such as ["--option", "value"].')
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[\s\x00-\x1f]", url)
 
 
 def read_tools(server: ToolServer) -> list[Tool]:
@@ -189,9 +198,14 @@ def _offer(server: ToolServer, tool: Tool | None, name: str, digest: str, body: 
 
 
 def _new_version(tool: Tool, digest: str, body: dict[str, Any], now: datetime) -> None:
-    _, created = ToolVersion.objects.get_or_create(
+    version, created = ToolVersion.objects.get_or_create(
         tool=tool, digest=digest, defaults={"definition": body, "seen_at": now}
     )
+    if version.verdict == DefinitionVerdict.ACCEPTED and digest != tool.digest:
+        # Accepted once, then given up for another one: a person decides anew.
+        ToolVersion.objects.filter(pk=version.pk).update(
+            verdict=DefinitionVerdict.PENDING, decided_by=None, decided_at=None, reason=""
+        )
     if created:
         record_administration(
             tool.server.team, "tool definition seen", actor=GATEWAY, now=now, tool=tool.exposed_name, tool_digest=digest

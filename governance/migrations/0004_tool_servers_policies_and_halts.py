@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='AgentWebhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('url', models.URLField(max_length=1000)),
+                ('url', models.CharField(max_length=1000)),
                 ('sealed_secret', models.TextField(editable=False, help_text='Sealed; signs every delivery (Standard Webhooks).')),
                 ('enabled', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='toolserver',
             name='url',
-            field=models.URLField(blank=True, help_text='Streamable HTTP and SSE.', max_length=1000),
+            field=models.CharField(blank=True, help_text='Streamable HTTP and SSE.', max_length=1000),
         ),
         migrations.AlterField(
             model_name='agent',

@@ -13,3 +13,8 @@ class Haltable(models.Model):
     @property
     def is_halted(self) -> bool:
         return self.halted_at is not None
+
+    @property
+    def why_halted(self) -> str:
+        """The reason without its full stop, to end a sentence with."""
+        return self.halted_reason.rstrip(". ") or "no reason given"

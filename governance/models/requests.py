@@ -163,7 +163,7 @@ class GovernanceRequest(models.Model):
         halted = (("team", self.team), ("agent", self.agent), ("tool server", self.tool.server), ("tool", self.tool))
         for what, subject in halted:
             if subject.is_halted:
-                return f"The {what} {subject} is halted: {subject.halted_reason or 'no reason given'}."
+                return f"The {what} {subject} is halted: {subject.why_halted}."
         return ""
 
     def why_not_decided_by(self, user: User) -> str:

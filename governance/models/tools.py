@@ -22,7 +22,8 @@ class ToolServer(Haltable):
     enabled = models.BooleanField(default=True)
 
     # Where a remote one is. Values that may be secret stand in `sealed`, never here.
-    url = models.URLField(max_length=1000, blank=True, help_text="Streamable HTTP and SSE.")
+    # No URLField: it refuses the names of a container network.
+    url = models.CharField(max_length=1000, blank=True, help_text="Streamable HTTP and SSE.")
     command = models.CharField(max_length=500, blank=True, help_text="stdio: the program.")
     args = models.JSONField(default=list, blank=True, help_text='stdio: its arguments, ["--option", "value"].')
     cwd = models.CharField(max_length=500, blank=True, help_text="stdio: its working directory.")
@@ -124,7 +125,7 @@ class Tool(Haltable):
         """Why nobody may call it now, in words for the agent; empty when it may be called. Reads server and team."""
         for subject, what in ((self.server.team, "team"), (self.server, "tool server"), (self, "tool")):
             if subject.is_halted:
-                return f"The {what} {subject} is halted: {subject.halted_reason or 'no reason given'}."
+                return f"The {what} {subject} is halted: {subject.why_halted}."
         if not (self.enabled and self.server.enabled):
             return f"The tool {self.exposed_name} is switched off."
         if self.withdrawn_at is not None:

@@ -17,7 +17,7 @@ class AgentWebhookQuerySet(VisibleQuerySet):
 
 class AgentWebhook(models.Model):
     agent = models.OneToOneField(Agent, on_delete=models.CASCADE, related_name="webhook")
-    url = models.URLField(max_length=1000)
+    url = models.CharField(max_length=1000)
     sealed_secret = models.TextField(editable=False, help_text="Sealed; signs every delivery (Standard Webhooks).")
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -60,6 +60,20 @@ def test_a_definition_that_returns_to_the_accepted_one_is_free_again(server):
     assert not tool.is_quarantined
 
 
+def test_an_older_definition_that_comes_back_waits_for_a_person_again(server):
+    accept(actions.sync_tools(server, [READ])[0])
+    tool = accept(actions.sync_tools(server, [replace(READ, title="Other")])[0])
+    actions.sync_tools(server, [READ])
+    tool.refresh_from_db()
+    assert tool.is_quarantined and ToolVersion.objects.pending().get().digest == tool.offered_digest
+    assert not accept(tool).is_quarantined
+
+
+@pytest.mark.parametrize("url", ["http://tools:8000/mcp", "https://tools.example.org/mcp?x=1", "http://[::1]:9/sse"])
+def test_names_of_a_container_network_are_addresses_too(url):
+    assert actions.add_tool_server(slug="inside", kind="http", url=url).url == url
+
+
 def test_only_what_is_offered_now_can_be_accepted(server):
     (tool,) = actions.sync_tools(server, [READ])
     old = tool.versions.get()
@@ -136,7 +150,8 @@ def test_too_many_tools_change_nothing(server):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"kind": "http"}, {"kind": "http", "url": "ftp://x.example"}, {"kind": "stdio"}, {"kind": "welfare"},
+    [{"kind": "http"}, {"kind": "http", "url": "ftp://x.example"}, {"kind": "sse", "url": "http://"},
+     {"kind": "http", "url": "http://x y/"}, {"kind": "stdio"}, {"kind": "welfare"},
      {"kind": "stdio", "command": "x", "args": "-a"}],
 )
 def test_a_server_that_cannot_be_used_is_not_added(fields):
