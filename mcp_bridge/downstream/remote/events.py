@@ -30,6 +30,12 @@ class EventParser:
         self.last_id = ""
         self.retry_ms: int | None = None
 
+    def renewed(self) -> "EventParser":
+        """For the stream that goes on where this one broke off."""
+        parser = EventParser(self._max_bytes)
+        parser.last_id, parser.retry_ms = self.last_id, self.retry_ms
+        return parser
+
     def feed(self, chunk: bytes) -> Iterator[Event]:
         self._buffer += chunk
         while (line := self._line()) is not None:

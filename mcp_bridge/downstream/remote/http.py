@@ -192,7 +192,10 @@ class HttpWire:
             self._used_at = asyncio.get_running_loop().time()
             return result
         finally:
-            response.close() if not response.content.at_eof() else response.release()
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
 
     def _keep_session(self, response: aiohttp.ClientResponse) -> None:
         session_id = response.headers.get("Mcp-Session-Id", "")
@@ -250,25 +253,32 @@ class HttpWire:
         return await self._resumed(parser, request_id, exchange)
 
     async def _resumed(self, parser: EventParser, request_id: int, exchange: Exchange) -> dict[str, Any]:
-        """Asks for the rest of a stream from its last event on. This is a GET: it runs nothing again."""
+        """Asks for the rest of a stream from its last event on. This is a GET: it runs nothing again.
+
+        Raises Lost, whatever goes wrong: the call itself was sent.
+        """
         for _ in range(MAX_RESUMPTIONS):
             if self._is_modern or not parser.last_id:
                 break
             await asyncio.sleep(min((parser.retry_ms or 1000) / 1000, 10))
-            headers = {**self._headers, "Accept": "text/event-stream", "Last-Event-ID": parser.last_id}
-            async with self._session.get(self._url, headers=headers, allow_redirects=False) as response:
-                if response.status != 200 or response.content_type != "text/event-stream":
-                    break
-                last_id, retry = parser.last_id, parser.retry_ms
-                parser = EventParser(exchange.bounds.max_bytes)
-                parser.last_id, parser.retry_ms = last_id, retry
-                with contextlib.suppress(aiohttp.ClientPayloadError):
-                    async for said in self._messages(response, parser, exchange.bounds.max_depth):
-                        if "method" not in said and said.get("id") == request_id:
-                            return response_to(request_id, said)
+            parser = parser.renewed()
+            try:
+                async with contextlib.aclosing(self._rest(parser, exchange)) as rest:
+                    async for said in rest:
                         if "method" in said:
                             await self._heard(said, exchange)
+                        elif said.get("id") == request_id:
+                            return response_to(request_id, said)
+            except LIBRARY_ERRORS as error:
+                log.debug("%s: a stream could not be resumed: %s", self.key, error)
         raise Lost(f"The tool server {self.key} ended its answer before the result.")
+
+    async def _rest(self, parser: EventParser, exchange: Exchange) -> AsyncIterator[Message]:
+        headers = {**self._headers, "Accept": "text/event-stream", "Last-Event-ID": parser.last_id}
+        async with self._session.get(self._url, headers=headers, allow_redirects=False) as response:
+            if response.status == 200 and response.content_type == "text/event-stream":
+                async for said in self._messages(response, parser, exchange.bounds.max_depth):
+                    yield said
 
     async def _messages(
         self, response: aiohttp.ClientResponse, parser: EventParser, max_depth: int = MAX_DEPTH

@@ -314,6 +314,18 @@ async def test_a_broken_stream_is_resumed_from_its_last_event_without_asking_aga
         assert hostile.count("tools/call") == 1
 
 
+async def test_a_broken_stream_that_cannot_be_resumed_leaves_the_call_unknown(pool):
+    async def break_off(exchange: Exchange) -> None:
+        await exchange.stream("retry: 1\nid: e1\ndata: \n\n")
+        await exchange.write(b"0\r\n\r\n")
+        await stack.aclose()  # nobody listens any more
+
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(Hostile(break_off, is_legacy=True).running())
+        with pytest.raises(DownstreamUnknown, match=r"ended its answer before the result|was lost"):
+            await pool.connection(endpoint(server)).call("act", {})
+
+
 def huge(block: str, count: int, tail: str) -> Any:
     """A result of many equal blocks, written piece by piece."""
     async def answer(exchange: Exchange) -> None:
