@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -11,12 +12,15 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from governance.models import ToolServer
+from governance.models.tools import REMOTE_KINDS
 from governance.scoring import registry
 from governance.workflow.health import workflow_health
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 3.0
+SERVERS_SHOWN = 200
 # A database that hangs holds the threads that ask it; further probes are told so and start none.
 _places = threading.BoundedSemaphore(4)
 
@@ -36,12 +40,24 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 def health_body(reasons: list[str]) -> dict[str, object]:
-    return {"status": "not ready" if reasons else "ready", "reasons": reasons}
+    """A tool server that is down fails its own calls alone: it is named, and the gateway stays ready."""
+    servers = [] if reasons else _within_time(_tool_servers, [])
+    return {"status": "not ready" if reasons else "ready", "reasons": reasons, "tool_servers": servers}
 
 
 def reasons_not_ready() -> list[str]:
     """Why no traffic should come here; empty when all is well. Returns within TIMEOUT_SECONDS."""
     return [*_within_time(_database_reasons), *_scorer_reasons()]
+
+
+def _tool_servers() -> list[dict[str, str]]:
+    """Names and states of the remote ones; what is wrong with one stands in the admin."""
+    rows = ToolServer.objects.filter(kind__in=REMOTE_KINDS).select_related("team").order_by("team__slug", "slug")
+    try:
+        return [{"name": f"{row.team.slug}/{row.slug}", "state": row.state} for row in rows[:SERVERS_SHOWN]]
+    except (DatabaseError, InterfaceError, OSError) as error:
+        log.warning("readiness: tool servers could not be read: %s", error)
+        return []
 
 
 def _scorer_reasons() -> list[str]:
@@ -76,12 +92,12 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
 
 
-def _within_time(question: Callable[[], list[str]]) -> list[str]:
-    """The answer of a thread of its own, as no driver bounds every way of hanging."""
+def _within_time(question: Callable[[], list[Any]], otherwise: list[Any] | None = None) -> list[Any]:
+    """The answer of a thread of its own, as no driver bounds every way of hanging; `otherwise` when there is none."""
     places = _places
     if not places.acquire(blocking=False):
-        return ["database: earlier probes still wait for it"]
-    answer: list[list[str]] = []
+        return ["database: earlier probes still wait for it"] if otherwise is None else otherwise
+    answer: list[list[Any]] = []
 
     def ask() -> None:
         try:
@@ -93,6 +109,8 @@ def _within_time(question: Callable[[], list[str]]) -> list[str]:
     thread = threading.Thread(target=ask, name="readiness", daemon=True)
     thread.start()
     thread.join(TIMEOUT_SECONDS)
-    if thread.is_alive():
-        return [f"database: no answer within {TIMEOUT_SECONDS:g} s"]
-    return answer[0] if answer else ["database: the check itself failed"]
+    if not thread.is_alive() and answer:
+        return answer[0]
+    if otherwise is not None:
+        return otherwise
+    return [f"database: no answer within {TIMEOUT_SECONDS:g} s" if thread.is_alive() else "database: the check failed"]

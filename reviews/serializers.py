@@ -181,9 +181,15 @@ class AgentDetailSerializer(AgentSerializer):
         return agent.requests.open().count()
 
 
+class ToolServerHealthSerializer(serializers.Serializer):
+    name = serializers.CharField(help_text="team/server")
+    state = serializers.ChoiceField(choices=["up", "down", "new", "off", "halted"])
+
+
 class HealthSerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=["ready", "not ready"])
     reasons = serializers.ListField(child=serializers.CharField(), help_text="Why it is not ready; empty when it is.")
+    tool_servers = ToolServerHealthSerializer(many=True, help_text="Remote ones; one that is down fails its own calls.")
 
 
 class ProblemDetailSerializer(serializers.Serializer):

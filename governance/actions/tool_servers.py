@@ -14,12 +14,15 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import DateTimeField
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import slugify
 
+from governance.actions.halt import can_halt
 from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
 from governance.definitions import digest_of
-from governance.errors import GovernanceError, InvalidArguments, LimitExceeded, WrongState
+from governance.errors import GovernanceError, InvalidArguments, LimitExceeded, NotAllowed, WrongState
 from governance.models import Team, Tool, ToolServer, ToolVersion, User
 from governance.models.tools import REMOTE_KINDS, DefinitionVerdict
 from governance.sealing import seal, unseal
@@ -110,7 +113,9 @@ def read_tools(server: ToolServer) -> list[Tool]:
     try:
         definitions = backend_of(server).list_tools()
     except Exception as error:
-        ToolServer.objects.filter(pk=server.pk).update(last_error=str(error)[:500])
+        ToolServer.objects.filter(pk=server.pk).update(
+            last_error=str(error)[:500], down_since=Coalesce("down_since", timezone.now(), output_field=DateTimeField())
+        )
         raise
     return sync_tools(server, definitions)
 
@@ -125,7 +130,9 @@ def sync_tools(server: ToolServer, definitions: Iterable[ToolDefinition]) -> lis
     now = timezone.now()
     with transaction.atomic():
         Team.objects.select_for_update().get(pk=server.team_id)
-        ToolServer.objects.filter(pk=server.pk).update(listed_at=now, last_error="; ".join(problems)[:500])
+        ToolServer.objects.filter(pk=server.pk).update(
+            listed_at=now, down_since=None, last_error="; ".join(problems)[:500]
+        )
         known = {tool.name: tool for tool in server.tools.all()}
         for name, tool in known.items():
             if name not in offered and tool.withdrawn_at is None:
@@ -134,12 +141,18 @@ def sync_tools(server: ToolServer, definitions: Iterable[ToolDefinition]) -> lis
 
 
 def accept_definition(version: ToolVersion, *, reason: str = "", by: User | None = None) -> Tool:
-    """Makes this definition the tool's own. Raises WrongState when the server offers another one by now."""
+    """Makes this definition the tool's own; once it is, the same again changes nothing.
+
+    Raises NotAllowed (not a reviewer, operator or admin of the team) and WrongState when the server offers another
+    definition by now.
+    """
     now = timezone.now()
     with transaction.atomic():
-        tool = Tool.objects.select_for_update().select_related("server__team").get(pk=version.tool_id)
+        tool = _tool_to_decide(version, by)
         if tool.withdrawn_at is not None or version.digest != tool.offered_digest:
             raise WrongState(f"{tool} is offered with another definition by now. Look at that one.")
+        if version.digest == tool.digest:  # who accepted it first stays
+            return tool
         _decide(version, DefinitionVerdict.ACCEPTED, reason, by, now)
         body = version.definition
         Tool.objects.filter(pk=tool.pk).update(
@@ -156,11 +169,16 @@ def accept_definition(version: ToolVersion, *, reason: str = "", by: User | None
 
 
 def reject_definition(version: ToolVersion, *, reason: str, by: User | None = None) -> None:
-    """Keeps the tool quarantined. The definition can still be accepted later."""
+    """Keeps the tool quarantined. The definition can still be accepted later.
+
+    Raises NotAllowed as `accept_definition` does, and WrongState for the definition that is accepted.
+    """
     now = timezone.now()
     with transaction.atomic():
+        tool = _tool_to_decide(version, by)
+        if version.digest == tool.digest:
+            raise WrongState(f"This definition of {tool} is accepted. Halt the tool to stop it.")
         _decide(version, DefinitionVerdict.REJECTED, reason, by, now)
-        tool = version.tool
         record_administration(
             tool.server.team, "tool definition rejected", actor=_actor(by), now=now, tool=tool.exposed_name,
             tool_digest=version.digest, reason=reason[:500],
@@ -219,6 +237,20 @@ def _note(tool: Tool, what: str, now: datetime, **fields: Any) -> None:
     record_administration(
         tool.server.team, what, actor=GATEWAY, now=now, tool=tool.exposed_name, tool_digest=tool.offered_digest
     )
+
+
+def _tool_to_decide(version: ToolVersion, by: User | None) -> Tool:
+    """The tool, as nobody else changes its definition before the transaction ends. Raises NotAllowed.
+
+    `by` is None for the gateway itself.
+    """
+    # The team first, like sync_tools: two orders would be a deadlock.
+    Team.objects.select_for_update(of=("self",)).get(tool_servers__tools=version.tool_id)
+    tool = Tool.objects.select_related("server__team").get(pk=version.tool_id)
+    team = tool.server.team
+    if by is not None and not can_halt(by, team):
+        raise NotAllowed(f"Only reviewers, operators and admins of {team} decide on the definitions of its tools.")
+    return tool
 
 
 def _decide(version: ToolVersion, verdict: DefinitionVerdict, reason: str, by: User | None, now: datetime) -> None:

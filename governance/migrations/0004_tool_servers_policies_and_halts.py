@@ -211,6 +211,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='toolserver',
+            name='down_since',
+            field=models.DateTimeField(blank=True, editable=False, help_text='It could not be reached.', null=True),
+        ),
+        migrations.AddField(
+            model_name='toolserver',
             name='instructions',
             field=models.TextField(blank=True, editable=False),
         ),

@@ -45,6 +45,7 @@ class ToolServer(Haltable):
 
     listed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its tools were last read.")
     last_error = models.CharField(max_length=500, blank=True, editable=False, help_text="Why they could not be read.")
+    down_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="It could not be reached.")
     instructions = models.TextField(blank=True, editable=False)
 
     objects = VisibleQuerySet.as_manager()
@@ -58,6 +59,17 @@ class ToolServer(Haltable):
     @property
     def is_remote(self) -> bool:
         return self.kind in REMOTE_KINDS
+
+    @property
+    def state(self) -> str:
+        """halted, off, down, new (never read yet) or up."""
+        if self.is_halted:
+            return "halted"
+        if not self.enabled:
+            return "off"
+        if self.down_since is not None:
+            return "down"
+        return "up" if self.listed_at is not None or not self.is_remote else "new"
 
     @property
     def call_seconds(self) -> int:

@@ -8,6 +8,8 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
+from governance import actions
+from governance.errors import GovernanceError
 from governance.models import Heartbeat, OutboxEvent
 from governance.scoring import registry
 from reviews import health
@@ -33,7 +35,7 @@ def test_alive_without_a_database():
 @pytest.mark.usefixtures("driven")
 @pytest.mark.parametrize("path", ["/health/ready", "/api/health/"])
 def test_ready_when_everything_works(path):
-    assert get(path) == (200, {"status": "ready", "reasons": []})
+    assert get(path) == (200, {"status": "ready", "reasons": [], "tool_servers": []})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -61,7 +63,8 @@ def test_a_missing_migration_is_a_reason():
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'reviews'")
     try:
-        assert get() == (503, {"status": "not ready", "reasons": ["database: 1 migrations are not applied"]})
+        missing = ["database: 1 migrations are not applied"]
+        assert get() == (503, {"status": "not ready", "reasons": missing, "tool_servers": []})
     finally:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -84,7 +87,7 @@ def test_a_failing_database_is_a_reason_without_its_address(monkeypatch):
         raise OperationalError("connection to server at 10.1.2.3 failed")
 
     monkeypatch.setattr(health, "_missing_migrations", fails)
-    assert get() == (503, {"status": "not ready", "reasons": ["database: no answer"]})
+    assert get() == (503, {"status": "not ready", "reasons": ["database: no answer"], "tool_servers": []})
 
 
 def test_a_hanging_database_does_not_hang_the_probe(monkeypatch):
@@ -102,5 +105,21 @@ def test_a_hanging_database_does_not_hang_the_probe(monkeypatch):
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_probes_are_read_only_and_not_cached(path, monkeypatch):
     monkeypatch.setattr(health, "reasons_not_ready", list)
+    monkeypatch.setattr(health, "_tool_servers", list)
     assert Client().post(path).status_code == 405
     assert "no-store" in Client().get(path)["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_a_tool_server_that_is_down_is_named_and_the_gateway_stays_ready(monkeypatch, client):
+    monkeypatch.setattr(health, "reasons_not_ready", list)
+    server = actions.add_tool_server(slug="files", kind="http", url="http://127.0.0.1:9/mcp")
+    with pytest.raises(GovernanceError):
+        actions.read_tools(server)
+    monkeypatch.setattr(health, "_within_time", lambda question, otherwise=None: question())
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["tool_servers"]) == (200, [{"name": "default/files", "state": "down"}])
+    actions.sync_tools(server, [])
+    assert client.get("/health/ready").json()["tool_servers"][0]["state"] == "up"
+    actions.halt(server, reason="odd")
+    assert client.get("/health/ready").json()["tool_servers"][0]["state"] == "halted"
