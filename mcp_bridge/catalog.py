@@ -1,11 +1,19 @@
 """The tools an agent sees: those of its team, with a place for the reason of a call."""
 
 import copy
+import logging
+from typing import Any
 
 from mcp import types
+from pydantic import ValidationError
 
 from governance.models import Agent, Tool
 from governance.models.tools import ToolQuerySet
+from governance.policy import DEFAULT_POLICY, Policy
+from governance.rulings import active_policy, compiled, policy_call
+from mcp_bridge.outputs import WAITING, or_pending, possible_effects
+
+log = logging.getLogger(__name__)
 
 REASON = "governance_reason"
 REASON_SCHEMA = {
@@ -14,16 +22,22 @@ REASON_SCHEMA = {
 }
 
 
-def list_tools(agent_id: int) -> list[types.Tool]:
-    """What this agent may call now, by name; of two with one name the older. Halted or quarantined tools are not."""
+def list_tools(agent_id: int) -> list[dict[str, Any]]:
+    """What this agent may call now, by name; of two with one name the older. Halted or quarantined tools are not.
+
+    Each as MCP writes it. One that is not as MCP demands is left out and logged.
+    """
     agent = Agent.objects.select_related("team").get(pk=agent_id)
     if agent.is_halted or agent.team.is_halted:
         return []
+    version = active_policy(agent.team_id)
+    policy = compiled(version.text) if version else DEFAULT_POLICY
     by_name: dict[str, Tool] = {}
     for tool in _tools_of(agent).offered():
         if agent.sees(tool.exposed_name):
             by_name.setdefault(tool.exposed_name, tool)
-    return [describe(tool) for tool in by_name.values()]
+    described = (describe(tool, policy, agent.name) for tool in by_name.values())
+    return [tool for tool in described if _is_valid(tool)]
 
 
 def find_tool(agent_id: int, name: str) -> Tool | None:
@@ -44,16 +58,34 @@ def takes_reason_itself(tool: Tool) -> bool:
     return REASON in tool.input_schema.get("properties", {})
 
 
-def describe(tool: Tool) -> types.Tool:
+def describe(tool: Tool, policy: Policy = DEFAULT_POLICY, agent: str = "") -> dict[str, Any]:
+    """The accepted definition as MCP writes it, unchanged but for the parameter `governance_reason` and an
+    outputSchema that admits PENDING REVIEW where the policy may make a call of this agent wait."""
     schema = copy.deepcopy(tool.input_schema)
     schema.setdefault("type", "object")
     schema.setdefault("properties", {}).setdefault(REASON, REASON_SCHEMA)
-    return types.Tool(
-        name=tool.exposed_name,
-        title=tool.title or None,
-        description=tool.description or None,
-        input_schema=schema,
-        output_schema=tool.output_schema,
-        annotations=types.ToolAnnotations.model_validate(tool.annotations) if tool.annotations else None,
-        _meta=tool.meta or None,
-    )
+    output = tool.output_schema
+    if output is not None and WAITING & possible_effects(policy, policy_call(agent, tool, {})):
+        output = or_pending(output)
+    fields = {
+        "name": tool.exposed_name, "title": tool.title, "description": tool.description, "inputSchema": schema,
+        "outputSchema": output, "annotations": tool.annotations, "_meta": tool.meta,
+    }
+    return {name: value for name, value in fields.items() if value or name == "inputSchema"}
+
+
+def for_handshake(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool for a client from before 2026-07-28, which knows only output schemas of objects."""
+    schema = tool.get("outputSchema")
+    if schema is None or schema.get("type") == "object":
+        return tool
+    return {name: value for name, value in tool.items() if name != "outputSchema"}
+
+
+def _is_valid(tool: dict[str, Any]) -> bool:
+    try:
+        types.Tool.model_validate(tool)
+    except ValidationError as error:
+        log.warning("the definition of %s is not what MCP demands and is left out: %s", tool["name"], error)
+        return False
+    return True

@@ -3,13 +3,14 @@
 Fails closed: whatever goes wrong here, the agent is told that nothing was approved, and nothing runs because of it.
 """
 
+import asyncio
+import contextvars
 import logging
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import anyio
@@ -18,21 +19,22 @@ from django.db import Error
 from mcp import types
 
 from governance import actions
-from governance.errors import GovernanceError, InvalidArguments, LimitExceeded
-from governance.events import waiting_for
+from governance.errors import GovernanceError, InvalidArguments, LimitExceeded, WrongState
 from governance.logs import log_reference
 from governance.models import Agent, GovernanceRequest
-from mcp_bridge import catalog, database, express, present
+from mcp_bridge import catalog, database, express, present, tasks
 from mcp_bridge.auth import Caller
+from mcp_bridge.downstream import live
+from mcp_bridge.talk import Client, Talk, UnknownQuestion, asked_with
+from mcp_bridge.waiting import until
 
 log = logging.getLogger(__name__)
 
-FIRST_PROGRESS_SECONDS = 1.0  # early: it carries the reference
-PROGRESS_SECONDS = 5.0
 INTENT = "atlas/intent"
 CONTEXT = "atlas/context"
 
-Report = Callable[[float, float, str], Awaitable[None]]  # seconds waited, seconds at most, message
+T = TypeVar("T")
+Answer = types.CallToolResult | dict[str, Any]  # the latter: a question of the tool's, or a task's handle
 
 
 class UnknownTool(GovernanceError):
@@ -73,27 +75,163 @@ class InFlight:
                 del self._open[session]
 
 
-async def govern(call: Call, report: Report) -> types.CallToolResult:
-    """The real result, why there is none, or that the call waits. Raises UnknownTool, nothing else."""
-    request: GovernanceRequest | None = None
+async def govern(call: Call, client: Client) -> Answer:
+    """The real result, why there is none, that the call waits, a question of the tool's, or a task's handle.
+
+    A call that is repeated with the state of a question goes on where it asked. Raises UnknownTool and
+    talk.UnknownQuestion, nothing else.
+    """
+    governed = Governed(call) if client.state is None else _asked_before(call, client.state)
     try:
-        answered = await express.run(call, report=report if "progressToken" in call.meta else None)
-        if answered is not None:
-            return answered
-        request = await database.write(_receive, call)
-        with log_reference(request.reference):
-            return await _hold(request, report)
+        governed.take(client.answers)
+        return await governed.answer(client)
     except UnknownTool:
         raise
     except GovernanceError as refused:
         return present.tool_error(str(refused))
     except Error as error:
         log.error("database error in a call of %s by %s: %s", call.tool, call.caller.agent_name, error)
-        return _failed(request, "The gateway cannot reach its database.")
+        return _failed(governed.request, "The gateway cannot reach its database.")
     except Exception:  # the bridge's edge: fail closed, with the reference in the log
+        request = governed.request
         with log_reference(request.reference if request else "-"):
             log.exception("a call of %s by %s failed in the gateway", call.tool, call.caller.agent_name)
         return _failed(request, "The gateway failed internally.")
+
+
+class Governed(Talk):
+    """One call on its way through the gate: in one exchange, or in several when its tool asks questions."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call.caller.agent_id)
+        self.call = call
+        self.request: GovernanceRequest | None = None
+        self._at_once: asyncio.Future[types.CallToolResult | None] | None = None
+        self._receiving: asyncio.Future[GovernanceRequest] | None = None
+
+    async def answer(self, client: Client) -> Answer:
+        with self.held_by(client):
+            try:
+                return await self._allowed(client) or await self._waited_for(client)
+            except asyncio.CancelledError:
+                if client.was_cancelled():
+                    self._give_up()
+                raise
+
+    async def _allowed(self, client: Client) -> Answer | None:
+        """The answer to a call that the policy allows; None for any other, of which nothing is stored then."""
+        if self.request is not None:
+            return None
+        if self._at_once is None:
+            self._at_once = asyncio.ensure_future(self._run_at_once(client))
+        found = await self._unless_asked(self._at_once)
+        if found is None:
+            self._at_once = None
+        return found
+
+    async def _run_at_once(self, client: Client) -> types.CallToolResult | None:
+        ask = self.ask if client.can_be_asked else None
+        ran = await express.attempt(self.call, report=self.report, ask=ask, cancelled=self.cancelled)
+        if ran is None:
+            return None
+        try:
+            return await express.answer(ran)
+        except Error:  # it was run, whatever fails now
+            return express.not_recorded(ran)
+
+    async def _waited_for(self, client: Client) -> Answer:
+        if self.request is None:
+            self._receiving = asyncio.ensure_future(database.write(_receive, self.call))
+            self.request = await asyncio.shield(self._receiving)
+        with log_reference(self.request.reference):
+            if client.takes_tasks:
+                return await tasks.hand_out(self.request, can_be_asked=client.takes_input_required)
+            with live.held(self.request.pk, report=self.report, ask=self.ask):
+                holding = asyncio.ensure_future(self._hold(self.request))
+                try:
+                    return await self._unless_asked(holding)
+                finally:
+                    holding.cancel()
+
+    async def _hold(self, request: GovernanceRequest) -> types.CallToolResult:
+        """Waits at most HOLD_SECONDS for the outcome."""
+        hold = settings.HOLD_SECONDS
+
+        async def note(waited: float) -> None:
+            await self.note(waited, float(hold), f"Waiting for governance (Ref: {request.reference}).")
+
+        if hold:
+            with anyio.move_on_after(hold):
+                return await until(request.pk, present.outcome, note)
+        return await database.read(present.answer, request.pk)
+
+    async def _unless_asked(self, work: "asyncio.Future[T]") -> T | dict[str, Any]:
+        """What `work` gives, or a question that comes up before."""
+        asked = asyncio.ensure_future(self.asked.wait())
+        try:
+            await asyncio.wait([work, asked], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+        if work.done():
+            return work.result()
+        return {
+            "resultType": "input_required", "inputRequests": self.input_requests(), "requestState": self.state,
+        }
+
+    def _give_up(self) -> None:
+        """The client takes its call back: a waiting one is cancelled, a running one is given up as unknown."""
+        self.cancelled.set()
+        if self._receiving is not None:
+            begin(_take_back(self._receiving, self.call.caller.agent_id))
+
+
+def _asked_before(call: Call, state: str) -> Governed:
+    """Raises UnknownQuestion; then nothing is run."""
+    governed = asked_with(state, call.caller.agent_id)
+    if not isinstance(governed, Governed):
+        raise UnknownQuestion
+    if (call.tool, call.arguments) != (governed.call.tool, governed.call.arguments):
+        raise UnknownQuestion
+    return governed
+
+
+# -- taking a call back ----------------------------------------------------------------------
+
+_background: set[asyncio.Task[None]] = set()
+
+
+def begin(work: Coroutine[Any, Any, None]) -> None:
+    """Work that must not end with the exchange that began it."""
+    task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+
+
+async def _take_back(receiving: "asyncio.Future[GovernanceRequest]", agent_id: int) -> None:
+    """Cancels what waits, gives up what runs in this process, and leaves alone what has ended."""
+    try:
+        request = await receiving
+        with log_reference(request.reference):
+            await _cancel_or_give_up(request, agent_id)
+    except GovernanceError:  # it was never accepted
+        pass
+    except Error as error:
+        log.error("a call that its agent cancelled could not be taken back: %s", error)
+
+
+async def _cancel_or_give_up(request: GovernanceRequest, agent_id: int) -> None:
+    try:
+        await database.write(_cancel, request.pk, agent_id)
+    except WrongState:
+        live.cancel(request.pk)
+
+
+def _cancel(request_id: UUID, agent_id: int) -> None:
+    request = GovernanceRequest.objects.get(pk=request_id)
+    actions.cancel(request, agent=Agent(pk=agent_id), reason="The agent cancelled its call.")
+
+
+# -- receiving -------------------------------------------------------------------------------
 
 
 def _failed(request: GovernanceRequest | None, what: str) -> types.CallToolResult:
@@ -131,32 +269,3 @@ def _receive(call: Call) -> GovernanceRequest:
 def _check_text(label: str, value: object) -> None:
     if not isinstance(value, str):
         raise InvalidArguments(f"{label} must be a string.")
-
-
-async def _hold(request: GovernanceRequest, report: Report) -> types.CallToolResult:
-    """Waits at most HOLD_SECONDS for the outcome, woken by the request's announcements."""
-    begun, hold = time.monotonic(), settings.HOLD_SECONDS
-    if hold:
-        with anyio.move_on_after(hold):
-            return await _outcome(request.pk, lambda: _report(report, request, begun, hold))
-    return await database.read(present.answer, request.pk)
-
-
-async def _outcome(request_id: UUID, still_waiting: Callable[[], Awaitable[None]]) -> types.CallToolResult:
-    next_note = time.monotonic() + FIRST_PROGRESS_SECONDS
-    with waiting_for(request_id) as changed:
-        while True:
-            changed.clear()
-            if (result := await database.read(present.outcome, request_id)) is not None:
-                return result
-            # The row is read again with every progress note: the net for an announcement that got lost.
-            with anyio.move_on_after(next_note - time.monotonic()):
-                await changed.wait()
-            if time.monotonic() >= next_note:
-                next_note = time.monotonic() + PROGRESS_SECONDS
-                await still_waiting()
-
-
-async def _report(report: Report, request: GovernanceRequest, begun: float, hold: int) -> None:
-    waited = round(time.monotonic() - begun, 1)
-    await report(waited, float(hold), f"Waiting for governance (Ref: {request.reference}).")

@@ -9,7 +9,9 @@ from mcp import types
 from pydantic import ValidationError
 
 from governance.models import GovernanceRequest
+from governance.policy import Effect
 from governance.states import Status
+from mcp_bridge.passthrough import ExactResult
 
 POLL_AFTER_SECONDS = 10
 REFERENCE = "atlas/reference"  # in _meta of every answer to a governed call
@@ -46,22 +48,37 @@ def pending_facts(request: GovernanceRequest) -> dict[str, Any]:
 def answer(request_id: UUID) -> types.CallToolResult:
     """The outcome if there is one, else that the call waits."""
     request = _load(request_id)
-    return _outcome(request) or _answer(
+    return outcome_of(request) or pending(request)
+
+
+def pending(request: GovernanceRequest) -> types.CallToolResult:
+    """That the call waits, or of one that the policy allows, that it still runs.
+
+    The latter is an error: the schema of such a tool's results may admit nothing but the result.
+    """
+    if request.policy_effect == Effect.ALLOW and request.status != Status.IN_REVIEW:
+        return tool_error(
+            f"STILL RUNNING (Ref: {request.reference}). The call is allowed and goes on. Do not repeat it; ask "
+            "check_status for its outcome.",
+            **pending_facts(request),
+        )
+    return _answer(
         f"PENDING REVIEW (Ref: {request.reference}). Action queued subject to governance checks.",
+        is_error=request.policy_effect == Effect.ALLOW,
         **pending_facts(request),
     )
 
 
 def outcome(request_id: UUID) -> types.CallToolResult | None:
     """The answer to a call that has ended; None while it is open."""
-    return _outcome(_load(request_id))
+    return outcome_of(_load(request_id))
 
 
 def _load(request_id: UUID) -> GovernanceRequest:
     return GovernanceRequest.objects.select_related("execution").get(pk=request_id)
 
 
-def _outcome(request: GovernanceRequest) -> types.CallToolResult | None:
+def outcome_of(request: GovernanceRequest) -> types.CallToolResult | None:
     status = shown_status(request)
     if (stored := tool_result(request)) is not None:
         return real_result(request, stored)
@@ -83,7 +100,7 @@ def tool_result(request: GovernanceRequest) -> dict[str, Any] | None:
 def real_result(request: GovernanceRequest, stored: dict[str, Any]) -> types.CallToolResult:
     meta = {**(stored.get("_meta") or {}), REFERENCE: request.reference}
     try:
-        return types.CallToolResult.model_validate({**stored, "_meta": meta})
+        return ExactResult.of({**stored, "_meta": meta})
     except ValidationError:
         return tool_error(
             f"The tool ran (Ref: {request.reference}), but its answer is not a valid MCP result. Do not call it again; "
@@ -92,6 +109,13 @@ def real_result(request: GovernanceRequest, stored: dict[str, Any]) -> types.Cal
         )
 
 
+OPEN_TEXT = {
+    Status.RECEIVED: "is received and about to be assessed",
+    Status.SCORING: "is being assessed",
+    Status.IN_REVIEW: "waits for a person's decision",
+    Status.APPROVED: "is approved and about to be executed",
+    Status.EXECUTING: "is approved and being executed",
+}
 _ENDS = {
     Status.SUCCEEDED: "EXECUTED (Ref: {ref}).",
     Status.FAILED: "FAILED (Ref: {ref}). The tool could not run the approved call, and it had no effect.",

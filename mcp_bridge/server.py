@@ -1,19 +1,26 @@
-"""The MCP server towards agents, the same on every transport: tools/list and tools/call per caller."""
+"""The MCP server towards agents, the same on every transport: what each message of an agent is answered with."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error
 from mcp import types
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from governance import __version__
 from governance.errors import GovernanceError
-from mcp_bridge import catalog, database, gate, present, status
+from mcp_bridge import catalog, database, gate, offers, passthrough, present
 from mcp_bridge.auth import Caller
+from mcp_bridge.changes import changes
+from mcp_bridge.client import client_of
+from mcp_bridge.own import OWN_TOOLS
+from mcp_bridge.talk import UnknownQuestion
+from mcp_bridge.task_methods import add_task_methods
 
 log = logging.getLogger(__name__)
 
@@ -27,61 +34,150 @@ Every tool here is governed: a call is assessed first, low risk runs at once, an
 3. Tell the user the reference (evt_…) and that a person has to approve the action.
 4. Do not retry and do not call the tool again with changed arguments or by another way. The same call repeated returns
    the same reference.
-5. Ask check_status with the reference for the decision and the tool's real result, not more often than
-   `poll_after_seconds` says. Without a reference it tells the gateway's health and your open requests.
+5. Then call wait_for_decision with the reference: it answers as soon as the call has ended. Or ask check_status for the
+   decision and the tool's real result, not more often than `poll_after_seconds` says; without a reference it tells
+   the gateway's health and your open requests. cancel_request takes a call back that nobody needs any more.
 6. REJECTED and EXPIRED mean that nothing was executed: tell the user the reviewer's reason. OUTCOME UNKNOWN means
    that a person must look first: never repeat such a call.
 """
 
 TRANSPORT = "atlas.transport"  # key of the ASGI scope: "sse" or "http", set after the path was checked
+UNCACHED = {"ttlMs": 0, "cacheScope": "private"}  # a client must not show one agent's list to another
 
 FindCaller = Callable[[], Awaitable[Caller | None]]
 
 
-def build_server(find_caller: FindCaller, calls: gate.InFlight | None = None) -> Server[Any]:
-    """`find_caller` says who sent the message that is being handled; `calls` counts the open calls of each session."""
-    calls, questions = calls or gate.InFlight(), gate.InFlight()
+class GatewayServer(Server[Any]):
+    """Says what is true in each protocol era: the SDK derives it from the handlers alone."""
 
-    async def caller() -> Caller:
-        found = await find_caller()
+    def create_initialization_options(
+        self, notification_options: NotificationOptions | None = None, *rest: Any, **options: Any
+    ) -> InitializationOptions:
+        told = notification_options or NotificationOptions(True, True, True)
+        return super().create_initialization_options(told, *rest, **{"extensions": {}, **options})
+
+    def get_capabilities(self, *rest: Any, **options: Any) -> types.ServerCapabilities:
+        found = super().get_capabilities(*rest, **options)
+        if found.resources is not None:
+            found.resources.subscribe = False
+        return found
+
+
+class Handlers:
+    """`find_caller` says who sent the message that is being handled; `calls` counts the open calls of each session."""
+
+    def __init__(self, find_caller: FindCaller, calls: gate.InFlight) -> None:
+        self._find_caller, self._calls, self._questions = find_caller, calls, gate.InFlight()
+
+    async def caller(self) -> Caller:
+        found = await _guarded(self._find_caller())
         if found is None or not found.may_call:
             raise MCPError(code=types.INVALID_REQUEST, message="The agent's token is not valid (any more).")
         return found
 
-    async def list_tools(ctx: Any, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        who = await _guarded(caller())
+    async def list_tools(self, ctx: Any, params: types.PaginatedRequestParams | None) -> dict[str, Any]:
+        who = await self.caller()
         tools = await _guarded(database.read(catalog.list_tools, who.agent_id))
-        return types.ListToolsResult(
-            tools=[status.TOOL, *(tool for tool in tools if tool.name != status.NAME)],
-            cache_scope="private",  # a client must not show one agent's list to another
-            ttl_ms=0,
-        )
+        if ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+            tools = [catalog.for_handshake(tool) for tool in tools]
+        own = [tool.as_json for tool in OWN_TOOLS.values()]
+        return _exactly({"tools": [*own, *(tool for tool in tools if tool["name"] not in OWN_TOOLS)]})
 
-    async def call_tool(ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        who = await _guarded(caller())
+    async def call_tool(self, ctx: Any, params: types.CallToolRequestParams) -> Any:
+        who = await self.caller()
         try:
-            if params.name == status.NAME:
-                with questions.one_more(_session(ctx, who)):
-                    return await _guarded(database.read(status.check_status, who, params.arguments or {}))
-            with calls.one_more(_session(ctx, who)):
-                return await gate.govern(
-                    gate.Call(who, params.name, params.arguments or {}, _meta(ctx)), ctx.session.report_progress
-                )
-        except gate.UnknownTool as unknown:
+            answer = await self._call(ctx, params, who)
+        except (gate.UnknownTool, UnknownQuestion) as unknown:
             raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
         except GovernanceError as refused:
-            return present.tool_error(str(refused))
+            answer = present.tool_error(str(refused))
+        if isinstance(answer, passthrough.ExactResult):
+            passthrough.keep(answer.exact)
+        return answer
 
-    return Server(
+    async def _call(self, ctx: Any, params: types.CallToolRequestParams, who: Caller) -> gate.Answer:
+        arguments = params.arguments or {}
+        if own := OWN_TOOLS.get(params.name):
+            with self._questions.one_more(_session(ctx, who)):
+                return await _guarded(own.run(who, arguments, ctx.session.report_progress))
+        with self._calls.one_more(_session(ctx, who)):
+            return await gate.govern(gate.Call(who, params.name, arguments, _meta(ctx)), client_of(ctx))
+
+    # -- what servers offer beside tools
+
+    async def list_resources(self, ctx: Any, params: Any) -> dict[str, Any]:
+        return _exactly({"resources": await self._asked(ctx, offers.list_resources)})
+
+    async def list_templates(self, ctx: Any, params: Any) -> dict[str, Any]:
+        listed = await self._asked(ctx, lambda who: offers.list_resources(who, offers.TEMPLATES))
+        return _exactly({"resourceTemplates": listed})
+
+    async def list_prompts(self, ctx: Any, params: Any) -> dict[str, Any]:
+        return _exactly({"prompts": await self._asked(ctx, offers.list_prompts)})
+
+    async def read_resource(self, ctx: Any, params: types.ReadResourceRequestParams) -> dict[str, Any]:
+        uri, is_modern = str(params.uri), ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+        return _exactly(await self._asked(ctx, lambda who: offers.read_resource(who, uri, is_modern=is_modern)))
+
+    async def get_prompt(self, ctx: Any, params: types.GetPromptRequestParams) -> dict[str, Any]:
+        return _exactly(
+            await self._asked(ctx, lambda who: offers.get_prompt(who, params.name, params.arguments or {}))
+        )
+
+    async def _asked(self, ctx: Any, ask: Callable[[Caller], Coroutine[Any, Any, Any]]) -> Any:
+        who = await self.caller()
+        with self._one_more_question(ctx, who):
+            return await _guarded(ask(who))
+
+    # -- changes
+
+    async def listen(self, ctx: Any, params: Any) -> types.SubscriptionsListenResult:
+        who = await self.caller()
+        with self._one_more_question(ctx, who):
+            return await changes.listen(who.team_id, ctx, params)
+
+    async def initialized(self, ctx: Any, params: Any) -> None:
+        who = await self.caller()
+        changes.add_session(who.team_id, ctx.session, ctx.session._connection)
+
+    @contextmanager
+    def _one_more_question(self, ctx: Any, who: Caller) -> Iterator[None]:
+        try:
+            with self._questions.one_more(_session(ctx, who)):
+                yield
+        except GovernanceError as refused:
+            raise MCPError(code=types.INVALID_REQUEST, message=str(refused)) from refused
+
+
+def build_server(find_caller: FindCaller, calls: gate.InFlight | None = None) -> Server[Any]:
+    """The server of one process; `calls` is shared with whatever else answers calls in it."""
+    handlers = Handlers(find_caller, calls or gate.InFlight())
+    server = GatewayServer(
         NAME,
         version=__version__,
         title="ATLAS governance gateway",
         instructions=INSTRUCTIONS,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
+        on_list_tools=handlers.list_tools,
+        on_call_tool=handlers.call_tool,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_templates,
+        on_read_resource=handlers.read_resource,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
+        on_subscriptions_listen=handlers.listen,
         # Without it the SDK runs tools/list before every tools/call. Our schemas declare no header parameters.
         get_tool_input_schema=lambda name: None,
     )
+    server.add_notification_handler("notifications/initialized", types.NotificationParams, handlers.initialized)
+    add_task_methods(server, handlers.caller)
+    server.middleware.append(passthrough.restore)
+    return server
+
+
+def _exactly(answer: dict[str, Any]) -> dict[str, Any]:
+    """Leaves as it is, and is not to be cached."""
+    passthrough.keep(answer)
+    return {**answer, "resultType": "complete", **UNCACHED}
 
 
 async def _guarded(work: Awaitable[Any]) -> Any:

@@ -12,7 +12,7 @@ from mcp import types
 from governance.models import GovernanceRequest
 from governance.states import Status
 from governance.workflow.health import workflow_health
-from mcp_bridge import present
+from mcp_bridge import offers, present
 from mcp_bridge.auth import Caller
 
 NAME = "check_status"
@@ -49,17 +49,25 @@ def check_status(caller: Caller, arguments: dict[str, Any]) -> types.CallToolRes
     reference = arguments.get("reference") or ""
     if not isinstance(reference, str):
         return present.tool_error("reference must be a string such as evt_0123456789abcdef.")
-    return _one(caller, reference.strip()) if reference.strip() else _all(caller)
+    return one(caller, reference.strip()) if reference.strip() else _all(caller)
 
 
-def _one(caller: Caller, reference: str) -> types.CallToolResult:
-    request = (
-        GovernanceRequest.objects.select_related("execution", "tool")
-        .filter(agent_id=caller.agent_id, reference=reference[:20])
-        .first()
-    )
-    if request is None or request.reference != reference:
-        return present.tool_error(f"No such reference among your requests: {reference[:40]}.")
+def find(caller: Caller, reference: str) -> GovernanceRequest | None:
+    """The caller's own request of this reference."""
+    mine = GovernanceRequest.objects.select_related("execution", "tool").filter(agent_id=caller.agent_id)
+    request = mine.filter(reference=reference[:20]).first()
+    return request if request is not None and request.reference == reference else None
+
+
+def unknown(reference: str) -> types.CallToolResult:
+    return present.tool_error(f"No such reference among your requests: {reference[:40]}.")
+
+
+def one(caller: Caller, reference: str) -> types.CallToolResult:
+    """What is known of the caller's request."""
+    request = find(caller, reference)
+    if request is None:
+        return unknown(reference)
     facts = _facts(request)
     stored = present.tool_result(request)
     if stored is not None:
@@ -83,24 +91,15 @@ def _facts(request: GovernanceRequest) -> dict[str, Any]:
         facts["reason"] = decision.reason
     if error := getattr(getattr(request, "execution", None), "error", ""):
         facts["error"] = error
-    if facts["status"] not in _OPEN_TEXT:
+    if facts["status"] not in present.OPEN_TEXT:
         del facts["poll_after_seconds"]
     return facts
 
 
-_OPEN_TEXT = {
-    Status.RECEIVED: "is received and about to be assessed",
-    Status.SCORING: "is being assessed",
-    Status.IN_REVIEW: "waits for a person's decision",
-    Status.APPROVED: "is approved and about to be executed",
-    Status.EXECUTING: "is approved and being executed",
-}
-
-
 def _sentence(request: GovernanceRequest, facts: dict[str, Any]) -> str:
     status = Status(facts["status"])
-    if status in _OPEN_TEXT:
-        text = f"{request.reference} ({request.tool.exposed_name}) {_OPEN_TEXT[status]}."
+    if status in present.OPEN_TEXT:
+        text = f"{request.reference} ({request.tool.exposed_name}) {present.OPEN_TEXT[status]}."
     elif "result" in facts:
         ran = "ran" if status == Status.SUCCEEDED else "ran and reported an error"
         text = f"{request.reference} ({request.tool.exposed_name}) was approved; the tool {ran}. Its result follows."
@@ -110,7 +109,7 @@ def _sentence(request: GovernanceRequest, facts: dict[str, Any]) -> str:
 
 
 def _all(caller: Caller) -> types.CallToolResult:
-    problems = _problems()
+    problems = _problems() + offers.problems(caller.team_id)
     mine = GovernanceRequest.objects.filter(agent_id=caller.agent_id).open()
     mine = mine.filter(Q(deadline__gt=timezone.now()) | Q(status=Status.EXECUTING))
     rows = list(mine.select_related("tool").order_by("-received_at", "-id")[: LISTED + 1])

@@ -1,11 +1,11 @@
 """Remote tool servers as rows: their connection, and the backend that the workflow calls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from governance.actions.tool_servers import secrets_of
 from governance.errors import DownstreamFailed
-from governance.events import announce_work
+from governance.events import wake_work
 from governance.models import ToolServer
 from governance.toolservers import ToolDefinition, ToolResult, running_request
 from mcp_bridge.downstream import live
@@ -21,7 +21,18 @@ changed: set[str] = set()  # keys of servers that announced another list of tool
 def _note_change(key: str, what: str) -> None:
     if what == "tools":
         changed.add(key)
-        announce_work(REFRESH)
+        wake_work(REFRESH)
+    else:
+        for tell in _offers_listeners:
+            tell(what)
+
+
+_offers_listeners: list[Callable[[str], None]] = []
+
+
+def on_offers_changed(tell: Callable[[str], None]) -> None:
+    """`tell` is called with "resources" or "prompts", on the home loop. It must return at once."""
+    _offers_listeners.append(tell)
 
 
 pool = Pool(on_changed=_note_change)
@@ -63,4 +74,4 @@ class RemoteServer:
         call = pool.connection(self._endpoint).call(
             tool, arguments, on_progress=live.progress_of(request_id), on_elicit=live.question_of(request_id)
         )
-        return run_sync(call, self._endpoint.timeout_seconds + MARGIN_SECONDS)
+        return run_sync(live.cancellable(request_id, call), self._endpoint.timeout_seconds + MARGIN_SECONDS)
