@@ -10,7 +10,7 @@ from governance.actions.tool_servers import secrets_of
 from governance.errors import InvalidArguments, LimitExceeded, NotAllowed, WrongState
 from governance.models import EvidenceEntry, Team, Tool, ToolServer, ToolVersion
 from governance.toolservers import ToolDefinition
-from tests.factories import make_agent, make_reviewer
+from tests.factories import make_agent, make_reviewer, make_team, make_viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +87,49 @@ def test_a_rejected_definition_stays_quarantined(server):
     actions.reject_definition(tool.versions.get(), reason="It lies.", by=make_reviewer())
     tool.refresh_from_db()
     assert tool.is_quarantined and tool.versions.get().verdict == "rejected"
+
+
+def test_a_rejected_definition_can_be_accepted_later(server):
+    (tool,) = actions.sync_tools(server, [READ])
+    actions.reject_definition(tool.versions.get(), reason="Too early.", by=make_reviewer())
+    assert not accept(tool).is_quarantined
+
+
+@pytest.mark.parametrize("role", ["operator", "admin"])
+def test_operators_and_admins_decide_on_definitions_too(server, role):
+    (tool,) = actions.sync_tools(server, [READ])
+    by = make_reviewer(role=role, in_group=False)
+    assert not actions.accept_definition(tool.versions.get(), by=by).is_quarantined
+
+
+def test_viewers_strangers_and_the_departed_decide_on_no_definition(server):
+    (tool,) = actions.sync_tools(server, [READ])
+    for person in (make_viewer(), make_reviewer(team=make_team("Elsewhere")), make_reviewer(is_active=False)):
+        with pytest.raises(NotAllowed, match="Only reviewers, operators and admins"):
+            actions.accept_definition(tool.versions.get(), by=person)
+        with pytest.raises(NotAllowed, match="Only reviewers, operators and admins"):
+            actions.reject_definition(tool.versions.get(), reason="No.", by=person)
+        with pytest.raises(NotAllowed, match="Only reviewers, operators and admins"):
+            actions.accept_all_offered(server, reason="All.", by=person)
+    tool.refresh_from_db()
+    assert tool.is_quarantined and tool.versions.get().verdict == "pending"
+
+
+def test_who_accepted_a_definition_first_stays(server):
+    (tool,) = actions.sync_tools(server, [READ])
+    first, version = make_reviewer(), tool.versions.get()
+    actions.accept_definition(version, by=first)
+    known = EvidenceEntry.objects.count()
+    assert not actions.accept_definition(version, by=make_reviewer()).is_quarantined
+    version.refresh_from_db()
+    assert version.decided_by == first and EvidenceEntry.objects.count() == known
+
+
+def test_an_accepted_definition_is_not_rejected_but_halted(server):
+    tool = accept(actions.sync_tools(server, [READ])[0])
+    with pytest.raises(WrongState, match="Halt the tool"):
+        actions.reject_definition(tool.versions.get(), reason="Hm.", by=make_reviewer())
+    assert tool.versions.get().verdict == "accepted"
 
 
 def test_a_tool_that_is_gone_is_withdrawn_and_comes_back(server):
