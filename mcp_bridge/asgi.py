@@ -23,6 +23,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.requests import Request
+from starlette.responses import Response
 
 from governance.events import on_token_revoked
 from mcp_bridge import express, gate
@@ -45,6 +46,7 @@ MESSAGES_PATHS = ("/mcp/messages", "/mcp/messages/")
 RESOURCE = AnyHttpUrl(f"{settings.PUBLIC_URL}/mcp")
 METADATA_URL = build_resource_metadata_url(RESOURCE)
 METADATA_PATHS = {"/.well-known/oauth-protected-resource/mcp", METADATA_URL.path}
+MAX_CHECKED = 1_000
 STARTUP_SECONDS = 10.0
 STOP_SECONDS = 0.5
 
@@ -64,6 +66,7 @@ _security = TransportSecuritySettings(
 )
 _check_headers = TransportSecurityMiddleware(_security).validate_request
 _calls = gate.InFlight()
+_checked: set[tuple[bytes, bytes]] = set()
 _server = build_server(find_caller, _calls)
 _lane = Lane(_server, _calls, MAX_BODY_BYTES)
 _sse = SseServerTransport("/mcp/messages/", security_settings=_security, max_request_body_size=MAX_BODY_BYTES)
@@ -90,7 +93,10 @@ class Runtime:
 
     async def start(self) -> StreamableHTTPSessionManager:
         loop = asyncio.get_running_loop()
-        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+        runs = self._task is not None and not self._task.done() and self._task.get_loop() is loop
+        if runs and self._ready.done():  # every time but the first
+            return self._manager
+        if not runs:
             self._ready, self._stop = loop.create_future(), asyncio.Event()
             _streams.use_loop(loop)
             remote.use_loop(loop)
@@ -141,7 +147,7 @@ async def mcp_app(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application of every path that `handles` accepts. scope["path"] carries no root_path."""
     if scope["path"] in METADATA_PATHS:
         return await _metadata(scope, receive, send)
-    refused = await _check_headers(Request(scope), is_post=False)
+    refused = await _check_origin(scope)
     if refused is not None:
         return await refused(scope, receive, send)
     try:
@@ -163,6 +169,17 @@ async def mcp_app(scope: Scope, receive: Receive, send: Send) -> None:
         if receive is None:
             return
     await _exchange(caller, scope, receive, send)
+
+
+async def _check_origin(scope: Scope) -> Response | None:
+    """The SDK's check of Host and Origin; what it let pass once is remembered."""
+    said = _header(scope, b"host"), _header(scope, b"origin")
+    if said in _checked:
+        return None
+    refused = await _check_headers(Request(scope), is_post=False)
+    if refused is None and len(_checked) < MAX_CHECKED and max(map(len, said)) <= 255:
+        _checked.add(said)
+    return refused
 
 
 async def _by_lane(caller: Caller, scope: Scope, receive: Receive, send: Send) -> Receive | None:

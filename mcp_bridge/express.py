@@ -54,15 +54,17 @@ class TokenDead(NotAllowed):
 
 @dataclass(frozen=True)
 class Ran:
-    """A call that was run. `stored`: its outcome is in the database; else it will be, or is unknown."""
+    """A call that was run. Its outcome `is_recorded` (or will be later), and this return `counts` unless the sweeper
+    was faster."""
 
     call: AllowedCall
     returned: Return
-    stored: bool
+    is_recorded: bool
+    counts: bool
 
     @property
     def has_result(self) -> bool:
-        return self.stored and self.returned.result is not None and not self.returned.is_unknown
+        return self.counts and self.returned.result is not None
 
 
 _running: set[asyncio.Task[Ran]] = set()
@@ -176,7 +178,8 @@ async def _go(
     returned = await _return_of(offer, call, arguments, report, ask, cancelled)
     stored = writer.settle(returned)
     await asyncio.wait([stored], timeout=RECORD_SECONDS)
-    return Ran(call, returned, stored.done() and not stored.exception() and stored.result())
+    is_recorded = stored.done() and stored.exception() is None
+    return Ran(call, returned, is_recorded, is_recorded and stored.result())
 
 
 async def _return_of(
@@ -240,15 +243,15 @@ async def answer(ran: Ran) -> types.CallToolResult:
     if ran.has_result:
         ended = GovernanceRequest(reference=ran.call.reference, status=ran.returned.status)
         return present.real_result(ended, ran.returned.result)
-    if not ran.stored and ran.returned.result is not None:
+    if not ran.is_recorded:
         return not_recorded(ran)
     return await database.read(present.answer, ran.call.request_id)
 
 
 def not_recorded(ran: Ran) -> types.CallToolResult:
     return present.tool_error(
-        f"The tool ran (Ref: {ran.call.reference}), but the gateway could not record its outcome yet. Do not call it "
-        "again; ask check_status for the outcome.",
+        f"The call was run (Ref: {ran.call.reference}), but the gateway could not record its outcome yet. Do not "
+        "repeat it; ask check_status for the outcome.",
         status=str(Status.EXECUTING), reference=ran.call.reference,
     )
 

@@ -31,6 +31,7 @@ Send = Callable[[Message], Awaitable[None]]
 TASKS = "io.modelcontextprotocol/tasks"
 _FIELDS = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
+_PLAIN, _TEXT = {"content", "isError"}, {"type", "text"}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _VERSION, _METHOD = LATEST_MODERN_VERSION.encode(), b"tools/call"
 
@@ -98,6 +99,10 @@ async def _in_words(ran: express.Ran) -> dict[str, Any]:
 
 
 def _is_valid(result: dict[str, Any]) -> bool:
+    if result.keys() <= _PLAIN and all(
+        block.keys() == _TEXT and block["type"] == "text" and type(block["text"]) is str for block in result["content"]
+    ):
+        return True
     try:
         types.CallToolResult.model_validate(result)
     except ValidationError:

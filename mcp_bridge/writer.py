@@ -10,10 +10,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from queue import Empty, SimpleQueue
 
 from django.db import DataError, Error, connection, transaction
 from django.utils import timezone
@@ -49,10 +49,10 @@ class Writer:
     """Its methods are called in event loops; the thread starts with the first item."""
 
     def __init__(self) -> None:
-        self._queue: deque[_Item] = deque()
-        self._postponed: list[_Item] = []
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()  # None: look whether to stop
+        self._postponed: list[_Item] = []  # the thread's own
         self._admissions = 0
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
 
@@ -61,6 +61,13 @@ class Writer:
 
         Raises LimitExceeded when too many wait, and django.db.Error: then nothing may be forwarded.
         """
+        with self._lock:
+            if self._is_stopping or self._admissions >= MAX_ADMISSIONS:
+                raise LimitExceeded(
+                    "The gateway is stopping or has more calls than it can record. This call was not accepted; repeat "
+                    "it in a moment."
+                )
+            self._admissions += 1
         return await self._submit(call)
 
     def settle(self, returned: Return) -> "asyncio.Future[bool]":
@@ -70,30 +77,21 @@ class Writer:
     def _submit(self, what: AllowedCall | Return) -> "asyncio.Future[bool]":
         loop = asyncio.get_running_loop()
         item = _Item(what, loop.create_future(), loop)
-        with self._wake:
-            if not item.is_return:
-                if self._is_stopping or self._admissions >= MAX_ADMISSIONS:
-                    raise LimitExceeded(
-                        "The gateway is stopping or has more calls than it can record. This call was not accepted; "
-                        "repeat it in a moment."
-                    )
-                self._admissions += 1
-            self._queue.append(item)
-            if self._thread is None or not self._thread.is_alive():
+        with self._lock:
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mcp-writer", daemon=True)
                 self._thread.start()
-            else:
-                self._wake.notify()
+            self._queue.put(item)
         return item.future
 
     def stop(self, timeout: float) -> bool:
         """Stores what waits and ends the thread; False when that took longer. A later item starts it again."""
-        with self._wake:
+        with self._lock:
             thread, self._is_stopping = self._thread, True
-            self._wake.notify()
         if thread is not None:
+            self._queue.put(None)
             thread.join(timeout)
-        with self._wake:
+        with self._lock:
             self._is_stopping = False
         return thread is None or not thread.is_alive()
 
@@ -109,22 +107,38 @@ class Writer:
 
     def _next(self) -> list[_Item]:
         """What waits now; empty when the thread shall end."""
-        with self._wake:
-            while True:
-                now = time.monotonic()
-                due = [item for item in self._postponed if item.not_before <= now or self._is_stopping]
-                if due:
-                    self._postponed = [item for item in self._postponed if item not in due]
-                while self._queue and len(due) < MAX_BATCH:
-                    due.append(self._queue.popleft())
-                if due:
-                    self._admissions -= sum(not item.is_return for item in due)
-                    return due
-                if self._is_stopping:
+        while True:
+            batch = self._due()
+            try:
+                while len(batch) < MAX_BATCH:
+                    item = self._queue.get_nowait() if batch else self._queue.get(timeout=self._pause())
+                    if item is not None:
+                        batch.append(item)
+                    elif not batch:
+                        break
+            except Empty:
+                pass
+            if batch:
+                with self._lock:
+                    self._admissions -= sum(not item.is_return for item in batch)
+                return batch
+            with self._lock:
+                if self._is_stopping and self._queue.empty() and not self._postponed:
                     self._thread = None
                     return []
-                soonest = min((item.not_before for item in self._postponed), default=None)
-                self._wake.wait(None if soonest is None else max(0.0, soonest - now))
+
+    def _due(self) -> list[_Item]:
+        """The returns whose next attempt is due; when stopping all of them, for the last time."""
+        if not self._postponed:
+            return []
+        now = time.monotonic()
+        due = [item for item in self._postponed if item.not_before <= now or self._is_stopping]
+        self._postponed = [item for item in self._postponed if item not in due]
+        return due
+
+    def _pause(self) -> float | None:
+        soonest = min((item.not_before for item in self._postponed), default=None)
+        return None if soonest is None else max(0.001, soonest - time.monotonic())
 
     def _store(self, batch: list[_Item]) -> None:
         try:
@@ -183,8 +197,7 @@ class Writer:
             log.error("what %s returned is not stored yet: %s", reference, error)
         item.outcome, item.not_before = None, time.monotonic() + item.pause
         item.pause = min(item.pause * 2, LONGEST_PAUSE_SECONDS)
-        with self._wake:
-            self._postponed.append(item)
+        self._postponed.append(item)
 
 
 def _resolve(items: list[_Item]) -> None:
@@ -197,7 +210,7 @@ def _resolve(items: list[_Item]) -> None:
             item.future.set_result(bool(item.outcome))
 
 
-def _drop_connection(error: Exception) -> Any:
+def _drop_connection(error: Exception) -> None:
     """A connection that failed once is not trusted again."""
     if isinstance(error, Error):
         try:

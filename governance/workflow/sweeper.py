@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from governance import actions
+from governance.actions import express
 from governance.logs import log_reference
 from governance.models import Execution, GovernanceRequest, OutboxEvent, Run
 from governance.process import is_dead
@@ -29,16 +30,21 @@ def expire_overdue(now: datetime) -> int:
 
 
 def resolve_abandoned(now: datetime) -> int:
-    """Ends the executions that no run drives any more: their outcome is what returned, or unknown. How many."""
+    """Ends the executions that nobody drives any more: their outcome is what returned, or unknown. How many.
+
+    A call that ran without a workflow is given to one if its tool may be run again.
+    """
     stale = Execution.objects.filter(request__status=Status.EXECUTING).filter(
         Q(lease_until__lte=now - GRACE) | Q(claimed_at__lte=now - GRACE)
-    ).select_related("request")
+    ).select_related("request__tool")
     abandoned = [
         execution.request for execution in stale.order_by("claimed_at")[:BATCH]
         if execution.lease_until <= now - GRACE or is_dead(execution.claimed_by)
         or (execution.returned_at and execution.returned_at <= now - GRACE)
     ]
-    return _each(abandoned, actions.resolve_abandoned)
+    return _each(
+        abandoned, lambda request: not express.hand_over(request, now=now) and actions.resolve_abandoned(request)
+    )
 
 
 def remove_old(now: datetime) -> int:
