@@ -1,24 +1,25 @@
-"""Agents and their tokens. Operators and admins of a team halt, resume and equip its agents; superusers edit them."""
+"""Agents and their tokens. Operators and admins of a team equip its agents, its reviewers halt them as well; superusers
+edit them.
+"""
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from governance import actions
 from governance.errors import GovernanceError
-from governance.models import Agent, AgentToken, Team, User
-from reviews.admin.base import ReadOnlyAdmin, SuperusersEditMixin, VisibleAdmin, may_operate
+from governance.models import Agent, AgentToken, Team, Tool, User
+from reviews.admin.base import ReadOnlyAdmin, SuperusersEditMixin, may_operate
+from reviews.admin.halts import HaltableAdmin
 from reviews.admin.site import site
 from reviews.admin.tokens import confirm, revoke_selected, show_token
 
-
-class HaltForm(forms.Form):
-    reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget, help_text="The agent is told.")
+MOST_PREVIEWED = 500
 
 
 class NewAgentForm(forms.Form):
@@ -31,18 +32,25 @@ class NewAgentForm(forms.Form):
 
 
 @admin.register(Agent, site=site)
-class AgentAdmin(SuperusersEditMixin, VisibleAdmin):
-    list_display = ("name", "team", "owner", "is_halted", "halted_reason", "created_at")
+class AgentAdmin(SuperusersEditMixin, HaltableAdmin):
+    list_display = ("name", "team", "owner", "state", "halt_reason", "created_at")
     list_select_related = ("team", "owner")
     search_fields = ("name",)
-    fields = ("name", "team", "owner", "visible_tools", "halted_at", "halted_reason", "created_at")
-    readonly_fields = ("team", "halted_at", "halted_reason", "created_at")
+    fields = ("name", "team", "owner", "visible_tools", "sees", "halted_at", "halted_reason", "created_at")
+    readonly_fields = ("team", "sees", "halted_at", "halted_reason", "created_at")
     actions_list = ("create_agent",)
     actions_detail = ("halt", "resume", "issue_token")
 
-    @admin.display(boolean=True, description="halted")
-    def is_halted(self, agent: Agent) -> bool:
-        return agent.is_halted
+    @admin.display(description="tools of its team")
+    def sees(self, agent: Agent) -> str:
+        """What the saved patterns give it, and why some of that cannot be called now."""
+        tools = Tool.objects.filter(server__team_id=agent.team_id).select_related("server__team")
+        found = list(tools.order_by("exposed_name")[:MOST_PREVIEWED])
+        seen = [tool for tool in found if agent.sees(tool.exposed_name)]
+        return render_to_string("admin/reviews/_tools_seen.html", {
+            "seen": [(tool, tool.why_not_available()) for tool in seen], "hidden": len(found) - len(seen),
+            "cut": len(found) == MOST_PREVIEWED,
+        })
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """create_agent is the way: it makes the token too."""
@@ -73,31 +81,12 @@ class AgentAdmin(SuperusersEditMixin, VisibleAdmin):
                 form.add_error(None, str(error))
         return confirm(self, request, "Create an agent", "Create agent and show its token", form)
 
-    @action(description="Halt …", url_path="halt", permissions=["operate"])
-    def halt(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_why(request, object_id, actions.halt, "Halt", "halted")
-
-    @action(description="Resume …", url_path="resume", permissions=["operate"])
-    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_why(request, object_id, actions.resume, "Resume", "running")
-
     @action(description="Issue token …", url_path="issue-token", permissions=["operate"])
     def issue_token(self, request: HttpRequest, object_id: str) -> TemplateResponse:
         agent = self.get_object(request, object_id)
         if request.method != "POST":
             return confirm(self, request, f"Issue a new token for {agent}", "Issue token")
         return show_token(self, request, f"Token of {agent}", actions.issue_agent_token(agent, by=request.user))
-
-    def _ask_why(self, request: HttpRequest, object_id: str, verb: object, word: str, state: str) -> HttpResponse:
-        agent = self.get_object(request, object_id)
-        form = HaltForm(request.POST if request.method == "POST" else None)
-        if not form.is_valid():
-            return confirm(self, request, f"{word} {agent}", word, form)
-        if verb(agent, reason=form.cleaned_data["reason"], by=request.user):
-            self.message_user(request, f"{agent} is {state}.", messages.SUCCESS)
-        else:
-            self.message_user(request, f"{agent} was {state} before.", messages.WARNING)
-        return HttpResponseRedirect(reverse("admin:governance_agent_change", args=[agent.pk]))
 
 
 @admin.register(AgentToken, site=site)

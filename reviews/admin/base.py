@@ -1,7 +1,7 @@
 """What every table of the admin shares: who sees which rows, what is read-only, and lists that never count millions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Field, ForeignKey, Model, QuerySet
@@ -62,6 +62,9 @@ class VisibleAdmin(ModelAdmin):
     compressed_fields = True
     list_filter_submit = False
 
+    class Media:
+        css: ClassVar = {"all": ["css/admin.css"]}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return visible(super().get_queryset(request), request.user)
 
@@ -71,16 +74,29 @@ class VisibleAdmin(ModelAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
-        """Every edit leaves its evidence, in the same transaction (the admin's views are atomic)."""
-        super().save_model(request, obj, form, change)
-        self._record(request, obj, "changed" if change else "added", fields=list(form.changed_data))
+        """Every edit leaves its evidence, in the same transaction (the admin's views are atomic).
 
-    def record_deletion(self, request: HttpRequest, obj: Model) -> None:
+        An edit writes the columns that were edited and no others: a halt, a generation or a digest that a verb wrote
+        since this row was read stays.
+        """
+        if not change:
+            super().save_model(request, obj, form, change)
+            self._record(request, obj, "added", fields=list(form.changed_data))
+        elif form.changed_data:
+            columns = {field.name for field in obj._meta.concrete_fields}
+            obj.save(update_fields=[name for name in form.changed_data if name in columns])
+            self._record(request, obj, "changed", fields=list(form.changed_data))
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
         self._record(request, obj, "removed")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
 
     def _record(self, request: HttpRequest, obj: Model, what: str, **payload: Any) -> None:
-        team = self.team_of(obj)
-        if team is not None:
+        for team in self.teams_of(obj):
             record_administration(
                 team, f"{obj._meta.verbose_name} {what}", now=timezone.now(), actor=reviewer_actor(request.user),
                 row=str(obj), id=str(obj.pk), **payload,
@@ -89,6 +105,11 @@ class VisibleAdmin(ModelAdmin):
     def team_of(self, obj: Model) -> Team | None:
         """Whose evidence an edit of this row is."""
         return obj if isinstance(obj, Team) else getattr(obj, "team", None)
+
+    def teams_of(self, obj: Model) -> list[Team]:
+        """The same for rows that concern several teams. What processes remember of these teams is out of date then."""
+        team = self.team_of(obj)
+        return [] if team is None else [team]
 
 
 SECRET = ("id", "sha256", "sealed", "sealed_secret")  # shown to nobody
@@ -114,6 +135,15 @@ class ReadOnlyMixin:
 
 class ReadOnlyAdmin(ReadOnlyMixin, VisibleAdmin):
     sortable_by: Sequence[str] = ()
+
+
+class SeenLikeMixin:
+    """Seen by whoever may see another table: the one these rows are a part of."""
+
+    seen_like: str
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm(f"governance.view_{self.seen_like}")
 
 
 class SuperusersOnlyMixin:
@@ -153,6 +183,7 @@ class VisibleChoiceFilter(admin.SimpleListFilter):
 
     model: type[Model]
     label = "name"
+    path = ""  # from the listed row to the chosen one, where it is not the parameter's name
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         rows = visible(self.model._default_manager.all(), request.user).order_by(self.label)
@@ -161,4 +192,4 @@ class VisibleChoiceFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         chosen = {value for value, _ in self.lookup_choices}
         value = self.value()
-        return queryset.filter(**{f"{self.parameter_name}_id": value}) if value in chosen else queryset
+        return queryset.filter(**{f"{self.path or self.parameter_name}_id": value}) if value in chosen else queryset

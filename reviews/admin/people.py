@@ -12,6 +12,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from governance import actions
 from governance.models import ApiToken, Membership, Team, User
 from reviews.admin.base import ReadOnlyAdmin, SuperusersEditMixin, VisibleAdmin
+from reviews.admin.halts import HaltableAdmin
 from reviews.admin.site import site
 from reviews.admin.tokens import confirm, revoke_selected, show_token
 
@@ -32,6 +33,16 @@ class UserAdmin(SuperusersEditMixin, DjangoUserAdmin, VisibleAdmin):
             return [(None, ACCOUNT)]
         return super().get_fieldsets(request, obj)
 
+    def teams_of(self, obj: User) -> list[Team]:
+        """Whoever is switched off or put into a group is so in all of their teams."""
+        return list(obj.teams.all())
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            self._record(request, self.get_object(request, id), "changed", fields=["password"])
+        return response
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """People are deactivated: their decisions keep their names."""
         return False
@@ -50,13 +61,18 @@ class UserAdmin(SuperusersEditMixin, DjangoUserAdmin, VisibleAdmin):
 
 @admin.register(Group, site=site)
 class GroupAdmin(SuperusersEditMixin, DjangoGroupAdmin, VisibleAdmin):
+    def teams_of(self, obj: Group) -> list[Team]:
+        return list(Team.objects.filter(members__groups=obj).distinct())
+
     def has_view_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return request.user.is_superuser
 
 
 @admin.register(Team, site=site)
-class TeamAdmin(SuperusersEditMixin, VisibleAdmin):
-    list_display = ("name", "slug")
+class TeamAdmin(SuperusersEditMixin, HaltableAdmin):
+    list_display = ("name", "slug", "state", "halt_reason")
+    fields = ("name", "slug", "halted_at", "halted_reason")
+    readonly_fields = ("halted_at", "halted_reason")
 
     def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
         return False
@@ -72,13 +88,9 @@ class MembershipAdmin(SuperusersEditMixin, VisibleAdmin):
             return super().get_queryset(request)
         return Membership.objects.filter(team__in=Team.objects.visible_to(request.user))
 
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        self.record_deletion(request, obj)
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        for membership in queryset.select_related("team", "user"):
-            self.delete_model(request, membership)
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        """Of a membership only the role changes: another person or team is another one, and evidence of two teams."""
+        return ("user", "team") if obj is not None else ()
 
 
 @admin.register(ApiToken, site=site)

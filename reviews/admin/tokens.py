@@ -10,12 +10,12 @@ from governance import actions
 
 
 def confirm(
-    model_admin: ModelAdmin, request: HttpRequest, title: str, button: str, form: object = None
+    model_admin: ModelAdmin, request: HttpRequest, title: str, button: str, form: object = None, lead: str = ""
 ) -> TemplateResponse:
-    """A page with one button that posts to the same address."""
+    """A page with one button that posts to the same address; `lead` says what happens then."""
     context = {
         **model_admin.admin_site.each_context(request), "opts": model_admin.opts, "title": title, "button": button,
-        "form": form,
+        "form": form, "lead": lead,
     }
     return TemplateResponse(request, "admin/reviews/confirm.html", context)
 

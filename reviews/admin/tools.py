@@ -1,35 +1,94 @@
-"""Tools, their servers and definitions: superusers switch them on and off; how a tool looks comes from its server."""
+"""Tools: operators and admins of a team switch them on and off; how a tool looks comes from its server and was accepted
+by a person (reviews/admin/definitions.py).
+"""
 
 from django.contrib import admin
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
-from governance.models import Team, Tool, ToolServer, ToolVersion
-from reviews.admin.base import ReadOnlyAdmin, SuperusersEditMixin, VisibleAdmin
+from governance.models import Team, Tool, ToolServer
+from reviews.admin.base import VisibleChoiceFilter, may_operate
+from reviews.admin.definitions import definition_page
+from reviews.admin.halts import STATES, HaltableAdmin
 from reviews.admin.site import site
 
+HALTED = (
+    Q(halted_at__isnull=False) | Q(server__halted_at__isnull=False) | Q(server__team__halted_at__isnull=False)
+)
+OFF = Q(enabled=False) | Q(server__enabled=False)
 
-@admin.register(ToolServer, site=site)
-class ToolServerAdmin(SuperusersEditMixin, VisibleAdmin):
-    list_display = ("name", "slug", "kind", "team", "enabled")
-    list_select_related = ("team",)
+
+class StateFilter(admin.SimpleListFilter):
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        return [
+            ("offered", "Agents may call it"), ("quarantined", "To accept"), ("withdrawn", "Withdrawn"),
+            ("halted", "Halted"), ("off", "Off"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        match self.value():
+            case "offered":
+                return queryset.filter(withdrawn_at=None, digest=F("offered_digest")).exclude(HALTED).exclude(OFF)
+            case "quarantined":
+                return queryset.filter(withdrawn_at=None).exclude(digest=F("offered_digest"))
+            case "withdrawn":
+                return queryset.exclude(withdrawn_at=None)
+            case "halted":
+                return queryset.filter(HALTED)
+            case "off":
+                return queryset.filter(OFF)
+        return queryset
+
+
+class ServerOfTool(VisibleChoiceFilter):
+    title, parameter_name, model = "tool server", "server", ToolServer
 
 
 @admin.register(Tool, site=site)
-class ToolAdmin(SuperusersEditMixin, VisibleAdmin):
-    list_display = ("exposed_name", "server", "title", "enabled")
-    list_select_related = ("server",)
-    readonly_fields = (
-        "server", "name", "exposed_name", "title", "description", "input_schema", "output_schema", "annotations",
-        "meta",
-    )
+class ToolAdmin(HaltableAdmin):
+    list_display = ("exposed_name", "server", "title", "state", "why")
+    list_select_related = ("server__team",)
+    list_filter = (StateFilter, ServerOfTool)
+    search_fields = ("exposed_name", "name", "title")
+    fields = ("enabled", "exposed_name", "server", "name", "why", "definitions")
+    readonly_fields = ("exposed_name", "server", "name", "why", "definitions")
+
+    @display(description="state", label={**STATES, "Withdrawn": "info"})
+    def state(self, tool: Tool) -> str:
+        if tool.is_halted or tool.server.is_halted or tool.server.team.is_halted:
+            return "Halted"
+        if not (tool.enabled and tool.server.enabled):
+            return "Off"
+        if tool.withdrawn_at is not None:
+            return "Withdrawn"
+        return "Waits" if tool.is_quarantined else "Runs"
+
+    @admin.display(description="why not")
+    def why(self, tool: Tool) -> str:
+        return tool.why_not_available()
+
+    @admin.display(description="definition")
+    def definitions(self, tool: Tool) -> str:
+        return render_to_string("admin/reviews/_accepted.html", {
+            "page": definition_page(tool), "tool": tool,
+            "offered": tool.versions.filter(digest=tool.offered_digest).first() if tool.is_quarantined else None,
+        })
 
     def team_of(self, obj: Tool) -> Team:
         return obj.server.team
 
-    def has_add_permission(self, request: object, obj: object = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
+        """Its server offers it."""
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
+        return may_operate(request.user, obj.server.team_id if obj is not None else None)
 
-@admin.register(ToolVersion, site=site)
-class ToolVersionAdmin(ReadOnlyAdmin):
-    list_display = ("tool", "digest", "verdict", "seen_at", "decided_by", "decided_at")
-    list_select_related = ("tool", "decided_by")
+    def has_delete_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
+        """Requests and definitions hang on it."""
+        return False
