@@ -38,6 +38,7 @@ async def test_an_approved_write_runs_once_and_reading_needs_nobody(
         assert text_of(pending).startswith("PENDING REVIEW")
         assert note.read_text() == "a"
         reference = REFERENCE.search(text_of(pending)).group()
+        await wait_for_status(agent, reference, "in_review")
         assert gateway.decide(reference, "APPROVED", "It may grow.")[0] == 200
         outcome = await wait_for_status(agent, reference, "succeeded")
     assert "+aa" in text_of(outcome)
@@ -53,6 +54,7 @@ async def test_a_rejected_write_never_reaches_the_server(
     async with connect(gateway.url, "http-2025", gateway.agent_token) as agent:
         pending = await agent.call_tool("files__write_file", {"path": str(new), "content": "x"})
         reference = REFERENCE.search(text_of(pending)).group()
+        await wait_for_status(agent, reference, "in_review")
         assert gateway.decide(reference, "REJECTED", "Not this one.")[0] == 200
         outcome = await wait_for_status(agent, reference, "denied")
     assert "Not this one." in text_of(outcome)

@@ -42,6 +42,7 @@ async def test_the_log_is_read_at_once_and_a_commit_waits(
         pending = await agent.call_tool("git__git_commit", {**here, "message": "Second"})
         assert _subjects(repository) == ["First"]
         reference = REFERENCE.search(text_of(pending)).group()
+        await wait_for_status(agent, reference, "in_review")
         assert gateway.decide(reference, "APPROVED", "Reviewed.")[0] == 200
         await wait_for_status(agent, reference, "succeeded")
     assert _subjects(repository) == ["Second", "First"]
