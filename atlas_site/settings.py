@@ -332,6 +332,8 @@ WEBHOOK_SECRET = env("ATLAS_WEBHOOK_SECRET")
 # Whose name stands on a decision that came in by a signed webhook.
 WEBHOOK_REVIEWER = env("ATLAS_WEBHOOK_REVIEWER", "sarah")
 METRICS_TOKEN = env("ATLAS_METRICS_TOKEN")
+# Whether agents' webhooks (governance/addresses.py) may lead to loopback and private addresses, and over http.
+WEBHOOKS_ALLOW_PRIVATE = env_bool("ATLAS_WEBHOOKS_ALLOW_PRIVATE")
 
 SCORER = env("ATLAS_SCORER", "embedded")
 SCORERS = {  # name -> dotted path of a class without arguments; see governance/scoring/base.py
@@ -364,6 +366,7 @@ TOOL_SERVERS = {  # ToolServer.kind -> dotted path of a class taking the ToolSer
 # Name -> dotted path of a class whose round() works and returns the seconds until it is due again.
 BACKGROUND_LOOPS = {
     "tool servers": "mcp_bridge.downstream.refresh.Refresh",
+    "deliveries": "mcp_bridge.deliveries.Deliveries",
 }
 
 # -- logs ------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ALL_PROCESSES = "processes"
 RELAY = "relay"  # the background loops that are woken for new work
 EXECUTOR = "executor"
+DELIVERIES = "deliveries"
 
 
 def team_group(team_id: int) -> str:

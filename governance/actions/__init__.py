@@ -30,11 +30,20 @@ from governance.actions.tool_servers import (
     replace_secrets,
     sync_tools,
 )
+from governance.actions.webhooks import (
+    disable_webhook,
+    enable_webhook,
+    remove_webhook,
+    rotate_webhook_secret,
+    send_again,
+    set_agent_webhook,
+)
 
 __all__ = [
     "accept_all_offered", "accept_definition", "activate_policy", "add_tool_server", "assess", "begin_scoring",
-    "cancel", "claim_execution", "create_agent", "create_reviewer", "decide", "expire", "finalize", "halt",
-    "install_builtin_tools", "issue_agent_token", "issue_api_token", "read_tools", "receive", "record_outcome",
-    "reject_definition", "replace_secrets", "resolve_abandoned", "resume", "revoke_token", "run_tool", "save_policy",
+    "cancel", "claim_execution", "create_agent", "create_reviewer", "decide", "disable_webhook", "enable_webhook",
+    "expire", "finalize", "halt", "install_builtin_tools", "issue_agent_token", "issue_api_token", "read_tools",
+    "receive", "record_outcome", "reject_definition", "remove_webhook", "replace_secrets", "resolve_abandoned",
+    "resume", "revoke_token", "rotate_webhook_secret", "run_tool", "save_policy", "send_again", "set_agent_webhook",
     "sync_tools", "triage",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
+from governance.actions.deliveries import queue_deliveries
 from governance.canonical import canonical
 from governance.errors import WrongState
 from governance.events import RELAY, announce, announce_administration, announce_work
@@ -49,6 +50,7 @@ def _move(
     Transition.objects.create(
         request=request, from_status=old, to_status=to, actor=actor, user=user, reason=reason, at=now
     )
+    queue_deliveries([(request.pk, request.agent_id, to)], now=now)
     tell(request)
 
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from governance import actions
 from governance.actions import express
+from governance.actions.deliveries import remove_old_deliveries
 from governance.logs import log_reference
 from governance.models import Execution, GovernanceRequest, OutboxEvent, Run
 from governance.process import is_dead
@@ -48,7 +49,7 @@ def resolve_abandoned(now: datetime) -> int:
 
 
 def remove_old(now: datetime) -> int:
-    """Removes a bounded number of runs and of sent events that ended a week ago. How many rows."""
+    """Removes a bounded number of runs, sent events and webhook deliveries that ended a week ago. How many rows."""
     runs = list(Run.objects.filter(ended_at__lte=now - KEEP).order_by("ended_at").values_list("pk", flat=True)[:BATCH])
     sent = list(
         OutboxEvent.objects.filter(sent_at__lte=now - KEEP, request__finished_at__lte=now - KEEP)
@@ -56,7 +57,7 @@ def remove_old(now: datetime) -> int:
     )
     Run.objects.filter(pk__in=runs).delete()
     OutboxEvent.objects.filter(pk__in=sent).delete()
-    return len(runs) + len(sent)
+    return len(runs) + len(sent) + remove_old_deliveries(now - KEEP, most=BATCH)
 
 
 def _each(requests: Iterable[GovernanceRequest], verb: Callable[[GovernanceRequest], bool]) -> int:
