@@ -62,7 +62,7 @@ class Changes:
         self._soon(team_id, TOLD)
 
     def offers_changed(self, what: str) -> None:
-        """Some server's resources or prompts changed; its team is not known here, so every team looks again."""
+        """Some server announced a change; its team is not known here, so every team looks again."""
         forget_lists()
         for team_id in {*self._buses, *self._sessions}:
             self._soon(team_id, (what,))

@@ -9,12 +9,12 @@ from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_bridge.downstream import live
-from mcp_bridge.talk import CANCELLED, Client, UnknownQuestion, answer_seconds
+from mcp_bridge.talk import CANCELLED, Client, answer_seconds
 from mcp_bridge.tasks import EXTENSION
 
 
 def client_of(ctx: Any) -> Client:
-    """Raises UnknownQuestion for answers without the state they belong to, MCPError for malformed ones."""
+    """Raises MCPError for malformed answers to questions."""
     is_modern, can_be_asked = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS, _takes_forms(ctx)
     state, answers = _repetition(ctx) if is_modern else (None, {})
     return Client(
@@ -57,8 +57,6 @@ def _repetition(ctx: Any) -> tuple[str | None, Mapping[str, Any]]:
     state, answers = params.get("requestState"), params.get("inputResponses", {})
     if not isinstance(answers, dict) or not isinstance(state, str | None):
         raise MCPError(types.INVALID_PARAMS, "inputResponses must be an object and requestState a string.")
-    if answers and state is None:
-        raise UnknownQuestion
     return state, answers
 
 

@@ -83,7 +83,10 @@ async def govern(call: Call, client: Client) -> Answer:
     """
     governed = Governed(call) if client.state is None else _asked_before(call, client.state)
     try:
-        governed.take(client.answers)
+        if client.state is None:
+            governed.answer_early(client.answers)
+        else:
+            governed.take(client.answers)
         return await governed.answer(client)
     except UnknownTool:
         raise

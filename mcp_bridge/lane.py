@@ -173,7 +173,9 @@ def _parse(body: bytes, headers: dict[str, str]) -> dict[str, Any] | None:
         methods.validate_client_request("tools/call", LATEST_MODERN_VERSION, params)
     except ValidationError:
         return None
-    return None if TASKS in (params["_meta"][CLIENT_CAPABILITIES_META_KEY].get("extensions") or {}) else asked
+    declared = params["_meta"][CLIENT_CAPABILITIES_META_KEY]
+    # Such a client may be given a task, or a question that the tool has.
+    return None if "elicitation" in declared or TASKS in (declared.get("extensions") or {}) else asked
 
 
 async def _send(send: Send, answer: dict[str, Any]) -> None:

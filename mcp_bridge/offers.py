@@ -251,6 +251,12 @@ async def get_prompt(caller: Caller, name: str, arguments: Mapping[str, str]) ->
 
     Raises MCPError.
     """
+    source, entry = await _find_prompt(caller, name)
+    await _record(caller, source, "prompt taken", entry["name"])
+    return await _from(source, lambda connection: connection.get_prompt(entry["name"], arguments))
+
+
+async def _find_prompt(caller: Caller, name: str) -> tuple[Source, Json]:
     found = await _prompts(caller)
     match = found.get(name)
     if match is None:
@@ -259,9 +265,20 @@ async def get_prompt(caller: Caller, name: str, arguments: Mapping[str, str]) ->
     if match is None:
         down = problems(caller.team_id)
         raise MCPError(types.INVALID_PARAMS, " ".join([f"Unknown prompt: {name[:100]}.", *down]))
-    source, entry = match
-    await _record(caller, source, "prompt taken", entry["name"])
-    return await _from(source, lambda connection: connection.get_prompt(entry["name"], arguments))
+    return match
+
+
+async def complete(caller: Caller, asked: Mapping[str, Any]) -> Json:
+    """What the server of the prompt or template suggests for an argument. Raises MCPError."""
+    ref = asked["ref"]
+    if ref["type"] == "ref/prompt":
+        source, entry = await _find_prompt(caller, ref["name"])
+        ref = {**ref, "name": entry["name"]}
+    else:
+        source = await _source_of(caller, ref["uri"])
+    if source is None:
+        raise MCPError(types.INVALID_PARAMS, "Unknown resource template", {"uri": ref["uri"]})
+    return await _from(source, lambda connection: connection.complete({**asked, "ref": ref}))
 
 
 async def _record(caller: Caller, source: Source, what: str, name: str) -> None:

@@ -10,6 +10,7 @@ from mcp import types
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import validate_mcp_param_headers
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from governance import __version__
@@ -19,6 +20,7 @@ from mcp_bridge.auth import Caller
 from mcp_bridge.changes import changes
 from mcp_bridge.client import client_of
 from mcp_bridge.own import OWN_TOOLS
+from mcp_bridge.snapshot import snapshots
 from mcp_bridge.talk import UnknownQuestion
 from mcp_bridge.task_methods import add_task_methods
 
@@ -101,6 +103,7 @@ class Handlers:
             with self._questions.one_more(_session(ctx, who)):
                 return await _guarded(own.run(who, arguments, ctx.session.report_progress))
         with self._calls.one_more(_session(ctx, who)):
+            await _check_param_headers(ctx, who, params.name, arguments)
             return await gate.govern(gate.Call(who, params.name, arguments, _meta(ctx)), client_of(ctx))
 
     # -- what servers offer beside tools
@@ -123,6 +126,10 @@ class Handlers:
         return _exactly(
             await self._asked(ctx, lambda who: offers.get_prompt(who, params.name, params.arguments or {}))
         )
+
+    async def complete(self, ctx: Any, params: types.CompleteRequestParams) -> dict[str, Any]:
+        asked = params.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"meta"})
+        return _exactly(await self._asked(ctx, lambda who: offers.complete(who, asked)))
 
     async def _asked(self, ctx: Any, ask: Callable[[Caller], Coroutine[Any, Any, Any]]) -> Any:
         who = await self.caller()
@@ -164,8 +171,9 @@ def build_server(find_caller: FindCaller, calls: gate.InFlight | None = None) ->
         on_read_resource=handlers.read_resource,
         on_list_prompts=handlers.list_prompts,
         on_get_prompt=handlers.get_prompt,
+        on_completion=handlers.complete,
         on_subscriptions_listen=handlers.listen,
-        # Without it the SDK runs tools/list before every tools/call. Our schemas declare no header parameters.
+        # Without it the SDK runs tools/list before every tools/call; what it would check is checked in call_tool.
         get_tool_input_schema=lambda name: None,
     )
     server.add_notification_handler("notifications/initialized", types.NotificationParams, handlers.initialized)
@@ -178,6 +186,16 @@ def _exactly(answer: dict[str, Any]) -> dict[str, Any]:
     """Leaves as it is, and is not to be cached."""
     passthrough.keep(answer)
     return {**answer, "resultType": "complete", **UNCACHED}
+
+
+async def _check_param_headers(ctx: Any, who: Caller, name: str, arguments: dict[str, Any]) -> None:
+    """On 2026-07-28 over HTTP: parameters that a tool wants mirrored into headers agree with them. Raises MCPError."""
+    if ctx.request is None or ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        return
+    offer = (await _guarded(snapshots.of(who.team_id))).offer(who.agent_id, name)
+    wrong = validate_mcp_param_headers(offer.tool.input_schema, arguments, ctx.request.headers) if offer else None
+    if wrong is not None:
+        raise MCPError(code=wrong.code, message=wrong.message, data=wrong.data)
 
 
 async def _guarded(work: Awaitable[Any]) -> Any:

@@ -18,8 +18,11 @@ from django.conf import settings
 
 from governance.errors import GovernanceError, InvalidArguments
 from mcp_bridge.downstream import live
+from mcp_bridge.downstream.remote.wire import asked_as
 
-MAX_OPEN = 1_000  # questions of this process
+MAX_OPEN = 1_000  # calls of this process that wait for answers
+MAX_QUESTIONS = 16  # of one call at a time
+MAX_NAME = 100
 MAX_ANSWER_CHARS = 65_536
 CANCELLED: dict[str, Any] = {"action": "cancel"}
 ACTIONS = ("accept", "decline", "cancel")
@@ -73,12 +76,14 @@ class Talk:
 
     def __init__(self, agent_id: int, *, as_task: bool = False) -> None:
         self.agent_id = agent_id
-        self.state = secrets.token_urlsafe(24)
+        self.state = ""
         self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.questions: dict[str, Question] = {}
         self._loop = asyncio.get_running_loop()
         self._client: Client | None = None
         self._as_task = as_task
+        self._early_answers: dict[str, Any] = {}
+        self._one_by_one = asyncio.Lock()
         self._waited, self._tool_speaks = 0.0, False  # the last note's value; whether the tool's progress came
 
     @contextmanager
@@ -112,20 +117,26 @@ class Talk:
 
     async def ask(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """A person's answer to the form; declined when nobody can be asked, cancelled when nobody answers in time."""
-        return await live.over_there(self._loop, self._ask(params))
+        return await live.over_there(self._loop, self._ask(params, asked_as.get()))
 
-    async def _ask(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _ask(self, params: Mapping[str, Any], name: str) -> dict[str, Any]:
         client = self._client
         if params.get("mode", "form") != "form" or not (self._as_task or (client and client.can_be_asked)):
             return live.DECLINED
         if client is not None and client.ask is not None:
-            return await client.ask(params)
-        return await self._wait_for_answer(params)
+            async with self._one_by_one:  # each is a dialogue of its own
+                return await client.ask(params)
+        if _is_answer(given := self._early_answers.pop(name, None)):
+            return given
+        return await self._wait_for_answer(params, name)
 
-    async def _wait_for_answer(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        if len(_by_state) >= MAX_OPEN:
+    async def _wait_for_answer(self, params: Mapping[str, Any], name: str) -> dict[str, Any]:
+        if len(_by_state) >= MAX_OPEN or len(self.questions) >= MAX_QUESTIONS:
             return CANCELLED
-        key = secrets.token_urlsafe(8)
+        if not self.questions:
+            self.state = secrets.token_urlsafe(24)
+        # The server's own name for it, where it has one: what the agent sees is what the server asked.
+        key = name if 0 < len(name) <= MAX_NAME and name not in self.questions else secrets.token_urlsafe(8)
         question = self.questions[key] = Question(dict(params), self._loop.create_future())
         _by_state[self.state] = self
         self.asked.set()
@@ -146,6 +157,10 @@ class Talk:
             key: {"method": "elicitation/create", "params": {"mode": "form", **question.params}}
             for key, question in self.questions.items() if not question.answer.done()
         }
+
+    def answer_early(self, answers: Mapping[str, Any]) -> None:
+        """Answers to questions that the tool has not asked yet, by their names."""
+        self._early_answers = dict(list(answers.items())[:MAX_QUESTIONS])
 
     def take(self, answers: Mapping[str, Any]) -> None:
         """Answers to open questions; the first one counts, others are ignored. Raises InvalidArguments."""

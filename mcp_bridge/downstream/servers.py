@@ -22,16 +22,15 @@ def _note_change(key: str, what: str) -> None:
     if what == "tools":
         changed.add(key)
         wake_work(REFRESH)
-    else:
-        for tell in _offers_listeners:
-            tell(what)
+    for tell in _offers_listeners:
+        tell(what)
 
 
 _offers_listeners: list[Callable[[str], None]] = []
 
 
 def on_offers_changed(tell: Callable[[str], None]) -> None:
-    """`tell` is called with "resources" or "prompts", on the home loop. It must return at once."""
+    """`tell` is called with "tools", "resources" or "prompts", on the home loop. It must return at once."""
     _offers_listeners.append(tell)
 
 

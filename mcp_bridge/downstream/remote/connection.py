@@ -162,6 +162,10 @@ class Connection:
         params = {"name": name, "arguments": arguments or {}}
         return await self._read("prompts/get", params, self._bounds, on_elicit)
 
+    async def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """`{"completion": {"values": [...]}}` for `{"ref", "argument", "context"}`. Raises DownstreamFailed."""
+        return await self._read("completion/complete", dict(params), self._bounds, None)
+
     async def open(self) -> Opened:
         """Makes sure that the server is there. Raises DownstreamFailed."""
         return (await self._ready()).opened
@@ -235,21 +239,24 @@ class Connection:
         raise Lost(f"The tool server {self.endpoint.key} asked for input more than {MAX_ROUNDS} times.")
 
     async def _input(self, result: Mapping[str, Any], on_elicit: OnElicit | None) -> dict[str, Any]:
-        """The parameters that continue a call. Questions are asked one after the other; only forms can be answered."""
+        """The parameters that continue a call. Only forms can be answered."""
         asked, state = result.get("inputRequests") or {}, result.get("requestState")
         if not isinstance(asked, dict) or not isinstance(state, str | None) or len(asked) > MAX_QUESTIONS:
             raise Lost(f"The tool server {self.endpoint.key} asked for input in a way that the gateway cannot read.")
         if not asked and state is None:
             raise Lost(f"The tool server {self.endpoint.key} asked for input without saying which.")
-        answers: dict[str, Any] = {}
-        for name, request in asked.items():
+        for request in asked.values():
             if not isinstance(request, dict) or request.get("method") != "elicitation/create":
                 what = clean(request.get("method")) if isinstance(request, dict) else "something unreadable"
                 raise DownstreamUnknown(
                     f"The tool server {self.endpoint.key} asked for {what} in the middle of the call, which the "
                     "gateway does not offer."
                 )
-            answers[name] = await ask(on_elicit, request.get("params"))
+        # All at once: the agent's client may show them together.
+        given = await asyncio.gather(
+            *(ask(on_elicit, request.get("params"), name) for name, request in asked.items())
+        )
+        answers = dict(zip(asked, given, strict=True))
         if not asked:
             await asyncio.sleep(STATE_ONLY_PAUSE_SECONDS)
         carried = {"inputResponses": answers} if asked else {}

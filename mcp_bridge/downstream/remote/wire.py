@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ OnElicit = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 # How long a person may take to answer a question that a tool asks in the middle of a call.
 ELICIT_SECONDS = 600.0
+# What the server calls the question that is asked now (2026-07-28); empty where questions have no names.
+asked_as: ContextVar[str] = ContextVar("asked_as", default="")
 DECLINED: dict[str, Any] = {"action": "decline"}
 CANCELLED: dict[str, Any] = {"action": "cancel"}
 METHOD_NOT_FOUND = -32601
@@ -107,10 +110,11 @@ class Exchange:
             log.exception("progress could not be passed on")
 
 
-async def ask(on_elicit: OnElicit | None, params: Any) -> dict[str, Any]:
+async def ask(on_elicit: OnElicit | None, params: Any, name: str = "") -> dict[str, Any]:
     """A person's answer to a question; declined when nobody can be asked, cancelled when asking fails."""
     if on_elicit is None or not isinstance(params, dict):
         return DECLINED
+    asked_as.set(name)  # for this task and those that it hands the question to
     try:
         return dict(await on_elicit(params))
     except Exception:  # an edge: the caller's side failed, and the tool server must still get an answer
