@@ -2,6 +2,8 @@
 edit them.
 """
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -20,6 +22,10 @@ from reviews.admin.site import site
 from reviews.admin.tokens import confirm, revoke_selected, show_token
 
 MOST_PREVIEWED = 500
+SEES = (
+    "One pattern per line over the names that agents call: * is any run of characters, github__* every tool of one "
+    "server. Nothing: it sees no tool. Below is what the saved patterns give it."
+)
 
 
 class NewAgentForm(forms.Form):
@@ -41,7 +47,12 @@ class AgentAdmin(SuperusersEditMixin, HaltableAdmin):
     actions_list = ("create_agent",)
     actions_detail = ("halt", "resume", "issue_token")
 
-    @admin.display(description="tools of its team")
+    def get_form(
+        self, request: HttpRequest, obj: Agent | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        return super().get_form(request, obj, change, help_texts={"visible_tools": SEES}, **kwargs)
+
+    @admin.display(description="tools it sees")
     def sees(self, agent: Agent) -> str:
         """What the saved patterns give it, and why some of that cannot be called now."""
         tools = Tool.objects.filter(server__team_id=agent.team_id).select_related("server__team")

@@ -24,17 +24,12 @@ from governance.models.tools import DefinitionVerdict
 from reviews.admin.base import ReadOnlyAdmin, SeenLikeMixin, VisibleChoiceFilter
 from reviews.admin.definition_page import DefinitionPage, marks_of, page_of
 from reviews.admin.halts import WhyForm, may_halt_somewhere
+from reviews.admin.notices import waiting_versions
 from reviews.admin.site import site
 
 MOST_AT_ONCE = 100
 MAX_REASON_CHARS = 500
 MAX_VERSIONS_SHOWN = 20
-
-
-def waiting_versions(rows: QuerySet) -> QuerySet:
-    """What a person has to look at: offered now, not the one that counts, not rejected. Also one accepted long ago."""
-    offered = rows.filter(tool__withdrawn_at=None, digest=F("tool__offered_digest"))
-    return offered.exclude(tool__digest=F("digest")).exclude(verdict=DefinitionVerdict.REJECTED)
 
 
 def accepted_definition(tool: Tool) -> dict[str, Any] | None:

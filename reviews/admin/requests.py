@@ -10,7 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.decorators import action
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -61,7 +62,7 @@ class AssessmentInline(ReadOnlyInline):
 
 class DecisionInline(ReadOnlyInline):
     model = Decision
-    fields = ("verdict", "decided_by", "reason", "source", "created_at")
+    fields = ("round", "verdict", "decided_by", "reason", "source", "created_at")
     readonly_fields = ("decided_by",)
 
 
@@ -78,17 +79,18 @@ class ExecutionInline(ReadOnlyInline):
 @admin.register(GovernanceRequest, site=site)
 class RequestAdmin(ReadOnlyAdmin):
     list_display = (
-        "reference", "status", "risk_score", "agent", "tool", "team", "received_at", "deadline", "in_console",
+        "reference", "status", "parked", "risk_score", "agent", "tool", "team", "received_at", "deadline", "in_console",
     )
-    list_select_related = ("agent", "tool", "team")
+    list_select_related = ("agent", "tool__server", "team")
     list_filter = (StatusFilter, AgentFilter, ToolFilter)
     search_fields = ("reference",)
     search_help_text = "A reference, or its beginning: evt_…"
     fields = (
-        "reference", "in_console", "status", "risk_score", "team", "agent", "tool", "stated_reason", "intent",
-        "arguments_json", "arguments_digest", "context_json", "received_at", "deadline", "decided_at", "finished_at",
+        "reference", "in_console", "status", "why_parked", "risk_score", "policy", "threshold", "round", "team",
+        "agent", "tool", "tool_digest", "stated_reason", "intent", "arguments_json", "arguments_digest", "context_json",
+        "received_at", "deadline", "decided_at", "finished_at",
     )
-    readonly_fields = ("in_console",)
+    readonly_fields = ("in_console", "why_parked", "policy")
     inlines = (AssessmentInline, DecisionInline, TransitionInline, ExecutionInline)
     actions = ("approve_selected", "reject_selected")
     actions_detail = ("approve", "reject")
@@ -109,6 +111,32 @@ class RequestAdmin(ReadOnlyAdmin):
     @admin.display(description="console")
     def in_console(self, request: GovernanceRequest) -> str:
         return format_html('<a class="text-primary-600" href="{}">Open</a>', request.get_absolute_url())
+
+    @display(description="", label="danger")
+    def parked(self, request: GovernanceRequest) -> str:
+        return "Parked" if request.why_parked() else ""
+
+    @admin.display(description="parked")
+    def why_parked(self, request: GovernanceRequest) -> str:
+        return request.why_parked()
+
+    @admin.display(description="policy")
+    def policy(self, request: GovernanceRequest) -> str:
+        """The rule that ruled on it, with a link to its version."""
+        rule = f"Rule {request.policy_rule} ({request.policy_effect})"
+        version = request.policy_version
+        if version is None:
+            return f"{rule} of the default policy, which scores everything"
+        address = reverse("admin:governance_policyversion_change", args=[version.pk])
+        return format_html('{} of <a class="gv-link" href="{}">version {}</a>', rule, address, version.number)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        """Nothing to decide on what does not wait; what is parked can be rejected alone."""
+        row = self.get_object(request, str(object_id))
+        if row is None or not row.is_waiting:
+            return []
+        found = super().get_actions_detail(request, object_id)
+        return [one for one in found if not (row.why_parked() and one.action_name.endswith("_approve"))]
 
     def has_decide_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("governance.decide_request")

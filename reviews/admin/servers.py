@@ -18,8 +18,9 @@ from governance import actions
 from governance.errors import GovernanceError, InvalidArguments
 from governance.models import ToolServer, ToolVersion
 from reviews.admin.base import SuperusersEditMixin
-from reviews.admin.definitions import accept_several, waiting_versions
+from reviews.admin.definitions import accept_several
 from reviews.admin.halts import STATES, HaltableAdmin
+from reviews.admin.notices import waiting_versions
 from reviews.admin.server_form import ToolServerForm, where
 from reviews.admin.site import site
 from reviews.admin.tokens import confirm

@@ -11,9 +11,12 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
+
+from reviews.admin.notices import notices
 
 # Unfold is built on Alpine, whose expressions are compiled at run time ('unsafe-eval'), and sets colours and sizes in
 # style elements and attributes ('unsafe-inline', of styles only). Inline scripts and foreign hosts stay refused.
@@ -27,6 +30,9 @@ class GatewayAdminSite(UnfoldAdminSite):
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
         return csp_update(LOOSENED)(super().admin_view(view, cacheable))
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {**notices(request.user), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One login for everything, throttled in one place. Whoever is logged in and may not come here is told so."""
