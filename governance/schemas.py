@@ -2,38 +2,30 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-import jsonschema
 from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from governance.errors import InvalidArguments
 from governance.models.tools import Tool
+from governance.schema_bounds import Bounded, TooComplex, compiled
 
 
-@lru_cache(maxsize=1024)
-def _validator(schema_text: str) -> Validator:
-    schema = json.loads(schema_text)
-    cls = validator_for(schema, default=jsonschema.Draft202012Validator)
-    cls.check_schema(schema)
-    # An empty registry: a $ref never makes the gateway fetch anything.
-    return cls(schema, registry=Registry())
-
-
-def validator_of(tool: Tool) -> Validator:
-    """The compiled schema of the tool's arguments. Raises SchemaError."""
-    return _validator(json.dumps(tool.input_schema))
+def validator_of(tool: Tool) -> Bounded:
+    """The compiled schema of the tool's arguments. Raises SchemaError and TooComplex."""
+    found = compiled(json.dumps(tool.input_schema))
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def validate_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
     """Raises InvalidArguments with the first problem, where it is and what was expected."""
     try:
-        error = next(_validator(json.dumps(tool.input_schema)).iter_errors(dict(arguments)), None)
+        error = next(validator_of(tool).iter_errors(dict(arguments)), None)
+    except TooComplex as broken:
+        raise TooComplex(f"{tool.exposed_name}: {broken}") from broken
     except (SchemaError, Unresolvable) as broken:
         raise InvalidArguments(f"The schema of {tool.exposed_name} cannot be used, so the call is refused.") from broken
     if error is not None:
