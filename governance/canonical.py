@@ -51,6 +51,11 @@ def _is_plain(value: Any) -> bool:
     return False
 
 
+def canonical_flat(facts: Mapping[str, str | int]) -> str:
+    """`canonical` of texts and small numbers under ASCII names, unchecked: for what the gateway itself says."""
+    return _encode(facts)
+
+
 def digest(text: str) -> str:
     """SHA-256 of a canonical text, in hex."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

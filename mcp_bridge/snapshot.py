@@ -15,7 +15,6 @@ from itertools import islice
 
 from django.db import Error
 from jsonschema.exceptions import SchemaError
-from jsonschema.protocols import Validator
 
 from governance.actions.receive import check_allowed
 from governance.errors import GovernanceError, NotAllowed
@@ -23,6 +22,7 @@ from governance.events import on_administration
 from governance.models import Agent, PolicyVersion, Team, Tool
 from governance.policy import DEFAULT_POLICY, Policy
 from governance.rulings import active_policy, compiled
+from governance.schema_bounds import Bounded
 from governance.schemas import validator_of
 from mcp_bridge import database
 from mcp_bridge.downstream.remote import Endpoint
@@ -42,7 +42,7 @@ class Offer:
 
     agent: Agent
     tool: Tool
-    validator: Validator
+    validator: Bounded
     endpoint: Endpoint | None
 
 

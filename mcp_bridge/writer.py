@@ -109,6 +109,8 @@ class Writer:
         """What waits now; empty when the thread shall end."""
         while True:
             batch = self._due()
+            if not batch and self._ends():
+                return []
             try:
                 while len(batch) < MAX_BATCH:
                     item = self._queue.get_nowait() if batch else self._queue.get(timeout=self._pause())
@@ -122,10 +124,12 @@ class Writer:
                 with self._lock:
                     self._admissions -= sum(not item.is_return for item in batch)
                 return batch
-            with self._lock:
-                if self._is_stopping and self._queue.empty() and not self._postponed:
-                    self._thread = None
-                    return []
+
+    def _ends(self) -> bool:
+        with self._lock:
+            if self._is_stopping and self._queue.empty() and not self._postponed:
+                self._thread = None
+            return self._thread is None
 
     def _due(self) -> list[_Item]:
         """The returns whose next attempt is due; when stopping all of them, for the last time."""

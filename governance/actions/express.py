@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from random import SystemRandom
 from typing import Any
 from uuid import UUID
@@ -19,10 +20,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from governance.actions.deliveries import queue_deliveries
 from governance.actions.execute import MAX_ATTEMPTS, lease
-from governance.actions.inserts import Insert, document, key, when
-from governance.actions.moves import GATEWAY, REQUESTED, agent_actor, emit, hold_still
-from governance.canonical import canonical, digest
+from governance.actions.inserts import Insert, document, key, plain_cursor, sql, when
+from governance.actions.moves import GATEWAY, REQUESTED, agent_actor, emit
+from governance.canonical import canonical, canonical_flat, digest
 from governance.errors import InvalidArguments, WrongState
 from governance.events import Change, announce_soon
 from governance.models import Decision, EvidenceEntry, Execution, GovernanceRequest, Transition
@@ -110,18 +112,30 @@ def admit(calls: Sequence[AllowedCall], *, now: datetime) -> list[bool]:
     False for a call whose team changed since it was ruled on: nothing of it is stored, it must be ruled on again. So a
     halt, a policy or a revoked token that was committed before is never overlooked, and one that comes later waits.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False), plain_cursor() as cursor:
         # In one order everywhere, so that two processes never wait for each other.
-        now_at = {team_id: hold_still(team_id) for team_id in sorted({call.team_id for call in calls})}
+        now_at = {team_id: _hold_still(cursor, team_id) for team_id in sorted({call.team_id for call in calls})}
         admitted = [call.generation == now_at[call.team_id] for call in calls]
         if kept := [call for call, is_in in zip(calls, admitted, strict=True) if is_in]:
-            _store(kept, now)
+            _store(cursor, kept, now)
             changes = [Change(call.request_id, call.reference, call.team_id, EXECUTING) for call in kept]
             transaction.on_commit(lambda: announce_soon(changes), robust=True)
     return admitted
 
 
-def _store(calls: Sequence[AllowedCall], now: datetime) -> None:
+@cache
+def _generation_of() -> str:
+    lock = " FOR SHARE" if connection.vendor == "postgresql" else ""
+    return sql(f"SELECT generation FROM governance_team WHERE id = %s{lock}")  # noqa: S608
+
+
+def _hold_still(cursor: Any, team_id: int) -> int:
+    """As moves.hold_still."""
+    cursor.execute(_generation_of(), [team_id])
+    return cursor.fetchone()[0]
+
+
+def _store(cursor: Any, calls: Sequence[AllowedCall], now: datetime) -> None:
     at, until, claimed_by = when(now), when(lease(now)), identity()
     requests, transitions, decisions, executions, evidence = [], [], [], [], []
     for call in calls:
@@ -141,15 +155,14 @@ def _store(calls: Sequence[AllowedCall], now: datetime) -> None:
         decisions.append((pk, VERDICT, call.reason, POLICY, at))
         executions.append((pk, claimed_by, at, until))
         evidence += (
-            (call.team_id, pk, fact, who, canonical(payload), at)
+            (call.team_id, pk, fact, who, canonical_flat(payload), at)
             for fact, who, payload in _facts(call, actor, deadline)
         )
-    with connection.cursor() as cursor:
-        _add_requests(cursor, requests)
-        _add_transitions(cursor, transitions)
-        _add_decisions(cursor, decisions)
-        _add_executions(cursor, executions)
-        _add_evidence(cursor, evidence)
+    _add_requests(cursor, requests)
+    _add_transitions(cursor, transitions)
+    _add_decisions(cursor, decisions)
+    _add_executions(cursor, executions)
+    _add_evidence(cursor, evidence)
 
 
 def _facts(call: AllowedCall, actor: str, deadline: datetime) -> tuple[tuple[str, str, dict[str, Any]], ...]:
@@ -200,11 +213,10 @@ def settle(returns: Sequence[Return], *, now: datetime) -> list[bool]:
 
     False for a call that is not this process's any more: the sweeper gave it up, and its late return is ignored.
     """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            kept = [_note_return(cursor, returned, now) for returned in returns]
-            ended = [returned for returned, is_kept in zip(returns, kept, strict=True) if is_kept]
-            _end(cursor, ended, now)
+    with transaction.atomic(savepoint=False), plain_cursor() as cursor:
+        kept = [_note_return(cursor, returned, now) for returned in returns]
+        ended = [returned for returned, is_kept in zip(returns, kept, strict=True) if is_kept]
+        _end(cursor, ended, now)
         changes = [
             Change(returned.call.request_id, returned.call.reference, returned.call.team_id, str(returned.status))
             for returned in ended
@@ -222,7 +234,7 @@ _END = "UPDATE governance_governancerequest SET status = %s, finished_at = %s WH
 
 
 def _note_return(cursor: Any, returned: Return, now: datetime) -> bool:
-    cursor.execute(_NOTE_RETURN, [
+    cursor.execute(sql(_NOTE_RETURN), [
         when(now), document(returned.result), returned.is_error, returned.is_unknown, returned.error,
         key(returned.call.request_id), identity(),
     ])  # fmt: skip
@@ -236,7 +248,7 @@ def _end(cursor: Any, returns: Sequence[Return], now: datetime) -> None:
         return
     at = when(now)
     cursor.executemany(
-        _END, [(str(returned.status), at, key(returned.call.request_id), EXECUTING) for returned in returns]
+        sql(_END), [(str(returned.status), at, key(returned.call.request_id), EXECUTING) for returned in returns]
     )
     if cursor.rowcount != len(returns):
         raise WrongState("One of these calls is not executing any more.")
@@ -245,13 +257,16 @@ def _end(cursor: Any, returns: Sequence[Return], now: datetime) -> None:
         for returned in returns
     ])  # fmt: skip
     _add_evidence(cursor, [
-        (returned.call.team_id, key(returned.call.request_id), Fact.OUTCOME.value, GATEWAY, canonical({
+        (returned.call.team_id, key(returned.call.request_id), Fact.OUTCOME.value, GATEWAY, canonical_flat({
             "reference": returned.call.reference, "status": str(returned.status), "is_error": returned.is_error,
             "is_unknown": returned.is_unknown, "error": returned.error,
             "arguments_digest": returned.call.arguments_digest, "result_digest": _result_digest(returned.result),
         }), at)
         for returned in returns
     ])  # fmt: skip
+    queue_deliveries(
+        [(returned.call.request_id, returned.call.agent_id, returned.status) for returned in returns], now=now
+    )
 
 
 def _result_digest(result: dict[str, Any] | None) -> str:

@@ -1,11 +1,16 @@
-"""Rows of one model by one prepared statement, for the hot path: the ORM's own insert costs ten times as much a row.
+"""SQL for the hot path, past the ORM and Django's cursors, which cost more than the database itself.
+
+    with plain_cursor() as cursor:
+        add_rows(cursor, [(…), (…)])             # add_rows = Insert(Model, "column", …)
+        cursor.execute(sql("UPDATE … = %s"), […])
 
 Values are given as the database takes them (`when`, `key`, `document`). Columns that are not named get their default.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +24,10 @@ class Insert:
     def __init__(self, model: type[Model], *columns: str) -> None:
         self._model, self._columns = model, columns
 
+    def __call__(self, cursor: Any, rows: Iterable[tuple[Any, ...]]) -> None:
+        text, rest = self._statement
+        cursor.executemany(text, [row + rest for row in rows])
+
     @cached_property
     def _statement(self) -> tuple[str, tuple[Any, ...]]:
         fields = [field for field in self._model._meta.concrete_fields if not isinstance(field, AutoField)]
@@ -29,23 +38,43 @@ class Insert:
             raise TypeError(f"{self._model.__name__} needs a value for {', '.join(changing)} in every row")
         quote = connection.ops.quote_name
         names = [*self._columns, *(field.column for field in rest)]
-        sql = (
+        text = (
             f"INSERT INTO {quote(self._model._meta.db_table)} ({', '.join(map(quote, names))}) "  # noqa: S608
             f"VALUES ({', '.join(['%s'] * len(names))})"
         )
-        return sql, tuple(field.get_db_prep_save(field.get_default(), connection) for field in rest)
+        return sql(text), tuple(field.get_db_prep_save(field.get_default(), connection) for field in rest)
 
-    def __call__(self, cursor: Any, rows: Iterable[tuple[Any, ...]]) -> None:
-        sql, rest = self._statement
-        cursor.executemany(sql, [row + rest for row in rows])
+
+@contextmanager
+def plain_cursor() -> Iterator[Any]:
+    """The driver's own cursor, in the transaction that Django has begun. Raises django.db.Error as Django's does."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        cursor = connection.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+
+@cache
+def _is_sqlite() -> bool:
+    """Asked of Django's connection once: every look at that costs as much as a value here."""
+    return connection.vendor == "sqlite"
+
+
+def sql(text: str) -> str:
+    """The statement with the marks of this database's driver; `text` holds no %s but marks."""
+    return text.replace("%s", "?") if _is_sqlite() else text
 
 
 def when(moment: datetime) -> Any:
-    return connection.ops.adapt_datetimefield_value(moment)
+    """SQLite: UTC without its offset, as Django writes it."""
+    return str(moment.astimezone(UTC).replace(tzinfo=None)) if _is_sqlite() else moment
 
 
 def key(value: UUID) -> Any:
-    return value if connection.features.has_native_uuid_field else value.hex
+    return value.hex if _is_sqlite() else value
 
 
 def document(value: Any) -> Any:
