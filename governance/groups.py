@@ -8,8 +8,8 @@ REVIEWERS = "Reviewers"
 
 # What a reviewer may look at in the admin, there narrowed to their own teams by visible_to.
 VIEWED = (
-    "agent", "agenttoken", "assessment", "decision", "evidenceentry", "execution", "governancerequest", "membership",
-    "outboxevent", "team", "tool", "toolserver", "transition", "user",
+    "agent", "agenttoken", "agentwebhook", "assessment", "decision", "evidenceentry", "execution", "governancerequest",
+    "membership", "outboxevent", "team", "tool", "toolserver", "transition", "user", "webhookdelivery",
 )
 
 

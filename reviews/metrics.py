@@ -22,8 +22,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from governance.actions.deliveries import pending_deliveries
 from governance.events import count_waiting
-from governance.models import Assessment, Decision, GovernanceRequest, Heartbeat, OutboxEvent, Transition
+from governance.models import (
+    Assessment,
+    Decision,
+    GovernanceRequest,
+    Heartbeat,
+    OutboxEvent,
+    Transition,
+    WebhookDelivery,
+)
 from governance.states import OPEN, Status
 from reviews.authentication import CHALLENGE, bearer_of
 from reviews.problems import problem
@@ -163,6 +172,21 @@ class DatabaseCollector(Collector):
             beats.add_metric([name], (timezone.now() - beat_at).total_seconds())
         yield beats
         yield from _latencies()
+        yield from _deliveries()
+
+
+def _deliveries() -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("atlas_webhook_deliveries_pending", "Announcements to agents' webhooks that wait.")
+    waiting.add_metric([], pending_deliveries().count())
+    yield waiting
+    # By the index on the time of queueing; the last attempt is made within 32 hours of it.
+    now = timezone.now()
+    lost = WebhookDelivery.objects.filter(
+        created_at__gte=now - timedelta(days=3), failed_at__gte=now - timedelta(days=1), delivered_at=None
+    )
+    failed = GaugeMetricFamily("atlas_webhook_deliveries_failed", "Announcements given up within the last day.")
+    failed.add_metric([], lost.count())
+    yield failed
 
 
 def _latencies() -> Iterator[Metric]:
