@@ -1,5 +1,9 @@
-"""The shapes of REST: what is read, and the one thing that is written, a verdict."""
+"""The shapes of REST: requests and agents as they are read, a verdict and a reason as they are written.
 
+The rest of what is read: serializers_catalog.py.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -7,7 +11,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from governance.actions.decide import MAX_DECISION_REASON_CHARS
+from governance.actions.halt import MAX_HALT_REASON_CHARS as MAX_REASON_CHARS
 from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Transition
+from governance.policy import Effect
 from governance.states import Verdict
 
 
@@ -16,6 +22,29 @@ class RequestAgentSerializer(serializers.ModelSerializer):
         model = Agent
         fields = ("id", "name")
         extra_kwargs = {"name": {"help_text": "Unique within its team."}}
+
+
+def one_of(values: Iterable[str], *, nullable: bool = False) -> type[serializers.CharField]:
+    """A field that the schema describes by its values; it is only read."""
+    described = {"type": "string", "enum": [str(value) for value in values], **({"nullable": True} if nullable else {})}
+    return extend_schema_field(described)(type("OneOf", (serializers.CharField,), {}))
+
+
+class RulingSerializer(serializers.ModelSerializer):
+    """What the team's policy said of the call when it was received."""
+
+    version = serializers.IntegerField(
+        source="policy_version.number", allow_null=True, default=None, read_only=True,
+        help_text="Null: no policy was active, every call is scored.",
+    )
+    rule = serializers.CharField(source="policy_rule", help_text="“default” when no rule matched.")
+    effect = one_of(Effect)(source="policy_effect")
+    threshold = serializers.IntegerField(help_text="From this risk on a person decides.")
+
+    class Meta:
+        model = GovernanceRequest
+        fields = ("version", "rule", "effect", "threshold")
+        read_only_fields = fields
 
 
 class RequestSerializer(serializers.ModelSerializer):
@@ -27,12 +56,19 @@ class RequestSerializer(serializers.ModelSerializer):
     tool = serializers.CharField(source="tool.exposed_name", help_text="As agents call it.")
     tool_server = serializers.CharField(source="tool.server.slug")
     is_waiting = serializers.BooleanField(help_text="In review and still in time: a person can decide it now.")
+    parked = serializers.CharField(
+        source="why_parked",
+        help_text="Which halt holds this open request, and why: it can be rejected, not approved. Else empty.",
+    )
+    policy = RulingSerializer(source="*", read_only=True)
+    round = serializers.IntegerField(help_text="Goes up when an approval is sent back to review.")
+    tool_digest = serializers.CharField(help_text="SHA-256 of the tool's definition that an approval is for.")
 
     class Meta:
         model = GovernanceRequest
         fields = (
             "reference", "status", "is_waiting", "team", "agent", "tool", "tool_server", "risk_score", "received_at",
-            "deadline", "decided_at", "finished_at",
+            "deadline", "decided_at", "finished_at", "parked", "policy", "round", "tool_digest",
         )
         read_only_fields = fields
 
@@ -56,11 +92,12 @@ class AssessmentSerializer(serializers.ModelSerializer):
 
 
 class DecisionSerializer(serializers.ModelSerializer):
-    decided_by = serializers.CharField(help_text="The reviewer's name, or “the gateway” below the risk threshold.")
+    decided_by = serializers.CharField(help_text="The reviewer's name, or “the gateway” when no person was asked.")
+    round = serializers.IntegerField(help_text="The round of the request that it decided.")
 
     class Meta:
         model = Decision
-        fields = ("verdict", "reason", "decided_by", "source", "created_at")
+        fields = ("verdict", "reason", "decided_by", "source", "round", "created_at")
         read_only_fields = fields
 
 
@@ -124,7 +161,22 @@ class RequestDetailSerializer(RequestSerializer):
         return ExecutionSerializer(execution).data if execution else None
 
 
-class VerdictSerializer(serializers.Serializer):
+class TextsSerializer(serializers.Serializer):
+    """A body whose fields are all text."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses fields it does not know (a misspelt reason would be lost) and numbers posing as text."""
+        if isinstance(data, dict):
+            for name, value in data.items():
+                if name not in self.fields:
+                    known = " and ".join(self.fields)
+                    raise serializers.ValidationError({name[:40]: f"There is no such field; send {known}."})
+                if not isinstance(value, str):
+                    raise serializers.ValidationError({name: "This must be text."})
+        return super().to_internal_value(data)
+
+
+class VerdictSerializer(TextsSerializer):
     """What a reviewer sends to decide."""
 
     verdict = serializers.ChoiceField(choices=Verdict.choices)
@@ -133,15 +185,13 @@ class VerdictSerializer(serializers.Serializer):
         help_text="Shown to the agent and kept as evidence.",
     )
 
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuses fields it does not know (a misspelt reason would be lost) and numbers posing as text."""
-        if isinstance(data, dict):
-            for name, value in data.items():
-                if name not in self.fields:
-                    raise serializers.ValidationError({name[:40]: "There is no such field; send verdict and reason."})
-                if not isinstance(value, str):
-                    raise serializers.ValidationError({name: "This must be text."})
-        return super().to_internal_value(data)
+
+class ReasonSerializer(TextsSerializer):
+    """Why somebody halts, resumes, accepts or rejects."""
+
+    reason = serializers.CharField(
+        max_length=MAX_REASON_CHARS, trim_whitespace=True, help_text="Kept as evidence; of a halt, the agents read it."
+    )
 
 
 class DecidedSerializer(DecisionSerializer):

@@ -1,50 +1,20 @@
 """REST under /api/: what it shows, to whom, and how it refuses."""
 
-import json
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from governance import actions
 from governance.actions import issue_agent_token, issue_api_token
-from governance.models import Decision, GovernanceRequest
+from governance.models import Decision, GovernanceRequest, Tool
 from governance.states import Status
-from reviews import api, pagination
+from reviews import api, api_base, pagination
 from tests.factories import make_agent, make_request, make_reviewer, make_team, make_tool, make_viewer
+from tests.reviews.rest import error_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def unthrottled():
-    cache.clear()
-
-
-@pytest.fixture
-def sarah():
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def call(sarah):
-    token = issue_api_token(sarah)
-
-    def send(method, path, body=None, *, by=token, content_type="application/json"):
-        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {by}"} if by else {}
-        return Client().generic(method, path, data, content_type, headers=headers)
-
-    return send
-
-
-def error_of(response, status):
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/json"
-    (error,) = response.json().values()
-    assert {"code", "message"} <= set(error) <= {"code", "message", "field"}
-    return error
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
 
 
 def references(response):
@@ -71,6 +41,17 @@ def test_every_page_follows_the_one_before_without_gap_or_repetition(call):
         seen += references(response)
         url = response.json()["next"]
     assert len(seen) == 7 and set(seen) == {row.reference for row in rows}
+
+
+# Who calls, of requests one's teams, the page's keys, its rows.
+@pytest.mark.parametrize(("kind", "queries"), [("requests", 4), ("agents", 3)])
+def test_a_page_of_fifty_takes_a_few_queries(call, django_assert_num_queries, kind, queries):
+    for number in range(50):
+        make_request(agent=make_agent(f"a{number}", owner=make_reviewer()), status=Status.RECEIVED)
+    call("GET", f"/api/{kind}/?limit=1")  # notes the use of the token, once a minute
+    with django_assert_num_queries(queries):
+        response = call("GET", f"/api/{kind}/")
+    assert len(response.json()["results"]) == 50
 
 
 def test_filters_narrow_the_list_alone_and_together(call):
@@ -165,6 +146,42 @@ def test_the_detail_tells_the_whole_story(call, sarah):
         "received", "scoring", "in_review", "approved", "executing", "succeeded",
     ]
     assert body["execution"]["result"]["content"] == [{"type": "text", "text": "Done."}]
+
+
+def test_a_request_names_the_policy_version_and_the_rule(call):
+    before = make_request()
+    text = "version: 1\nrules:\n  - {name: pay-carefully, effect: review, when: {tool: 'request_*'}}\n"
+    actions.activate_policy(actions.save_policy(before.team, text))
+    ruled = make_request()
+    found = {row["reference"]: row["policy"] for row in call("GET", "/api/requests/").json()["results"]}
+    assert found == {
+        before.reference: {"version": None, "rule": "default", "effect": "score", "threshold": 70},
+        ruled.reference: {"version": 1, "rule": "pay-carefully", "effect": "review", "threshold": 70},
+    }
+    body = call("GET", f"/api/requests/{ruled.reference}/").json()
+    assert body["policy"] == found[ruled.reference]
+    assert body["tool_digest"] == ruled.tool.digest and len(body["tool_digest"]) == 64
+
+
+def test_a_parked_request_says_which_halt_holds_it(call):
+    request = make_request()
+    assert call("GET", f"/api/requests/{request.reference}/").json()["parked"] == ""
+    actions.halt(request.agent, reason="It repeats itself.")
+    parked = f"The agent {request.agent} is halted: It repeats itself."
+    assert call("GET", f"/api/requests/{request.reference}/").json()["parked"] == parked
+    assert [row["parked"] for row in call("GET", "/api/requests/").json()["results"]] == [parked]
+    error = error_of(decide(call, request, {"verdict": "APPROVED"}), 409)
+    assert error["code"] == "wrong_state" and parked in error["message"]
+
+
+def test_a_request_that_was_sent_back_is_decided_in_its_second_round(call, sarah):
+    request = make_request(status=Status.APPROVED, reviewer=sarah)
+    Tool.objects.filter(pk=request.tool_id).update(digest="e" * 64, offered_digest="e" * 64)
+    assert actions.claim_execution(request.pk) is None  # its definition is another one by now
+    assert decide(call, request, {"verdict": "REJECTED", "reason": "It changed."}).json()["round"] == 2
+    body = call("GET", f"/api/requests/{request.reference}/").json()
+    assert (body["round"], body["tool_digest"]) == (2, "e" * 64)
+    assert [(d["round"], d["verdict"]) for d in body["decisions"]] == [(1, "APPROVED"), (2, "REJECTED")]
 
 
 def test_what_is_not_there_yet_is_null(call):
@@ -278,7 +295,7 @@ def test_a_session_reads_and_decides_only_with_its_csrf_token(sarah):
 
 
 def test_too_many_calls_are_told_when_to_go_on(call, monkeypatch):
-    monkeypatch.setattr(api.ApiThrottle, "rate", "2/min")
+    monkeypatch.setattr(api_base.ApiThrottle, "rate", "2/min")
     codes = [call("GET", "/api/agents/").status_code for _ in range(2)]
     response = call("GET", "/api/agents/")
     assert codes == [200, 200]
