@@ -18,18 +18,21 @@ WAYS = ["sse", "sse-2026", "http-2025", "http-2026"]
 
 
 @asynccontextmanager
-async def connect(url: str, way: str, token: str) -> AsyncIterator[Client]:
-    """A client that has said hello. `way`: transport and protocol era, one of WAYS (SSE speaks both, like stdio)."""
+async def connect(url: str, way: str, token: str, **options: Any) -> AsyncIterator[Client]:
+    """A client that has said hello. `way`: transport and protocol era, one of WAYS (SSE speaks both, like stdio).
+
+    `options` are the SDK's: elicitation_callback, message_handler, extensions.
+    """
     transport, _, era = way.partition("-")
     mode = "auto" if era == "2026" else "legacy"  # auto discovers the newest, 2026-07-28
     headers = {"Authorization": f"Bearer {token}"}
     if transport == "sse":
-        async with Client(sse_client(f"{url}/mcp/sse", headers=headers), mode=mode) as client:
+        async with Client(sse_client(f"{url}/mcp/sse", headers=headers), mode=mode, **options) as client:
             yield client
         return
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,
-        Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode) as client,
+        Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode, **options) as client,
     ):
         yield client
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import Gateway, start_gateway
+from tests.mcp_bridge.downstream.everything import Everything
+from tests.mcp_bridge.downstream.served import serving
+from tests.mcp_bridge.fronting import Front, start_front
 
 
 @pytest.fixture(scope="module", params=["daphne", "uvicorn"])
@@ -28,3 +31,19 @@ def make_gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     yield make
     for running in started:
         running.close()
+
+
+@pytest.fixture(scope="session")
+def everything() -> Iterator[tuple[Everything, str]]:
+    """A tool server that runs in a thread of the tests, and its address."""
+    server = Everything()
+    with serving(server, "http") as url:
+        yield server, url
+
+
+@pytest.fixture(scope="module")
+def front(everything: tuple[Everything, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """A gateway in front of it: what `open` offers is allowed, what `careful` offers waits for a person."""
+    running = start_front(tmp_path_factory.mktemp("front"), *everything)
+    yield running
+    running.gateway.close()
