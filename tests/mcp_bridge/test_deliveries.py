@@ -58,7 +58,8 @@ def queue(agent, status: Status = Status.SUCCEEDED) -> WebhookDelivery:
 
 
 def make_due(delivery: WebhookDelivery) -> None:
-    WebhookDelivery.objects.filter(pk=delivery.pk).update(not_before=timezone.now())
+    """As time would; what the last attempt left is wiped, so that `settled` waits for the next one's answer."""
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(not_before=timezone.now(), last_status=None, last_error="")
 
 
 def test_an_outcome_arrives_signed_and_says_what_happened(hook, loop):
