@@ -95,7 +95,7 @@ class ToolVersionAdmin(SeenLikeMixin, ReadOnlyAdmin):
     def server(self, version: ToolVersion) -> str:
         return str(version.tool.server)
 
-    @display(description="what", label={"New": "info", "Changed": "warning", "Back again": "warning"})
+    @display(description="what", label={"New": "info", "Changed": "warning"})
     def what(self, version: ToolVersion) -> str:
         return what_it_is(version)
 
@@ -170,9 +170,7 @@ class ToolVersionAdmin(SeenLikeMixin, ReadOnlyAdmin):
 
 
 def what_it_is(version: ToolVersion) -> str:
-    if not version.tool.digest:
-        return "New"
-    return "Back again" if version.verdict == DefinitionVerdict.ACCEPTED and not _counts(version) else "Changed"
+    return "Changed" if version.tool.digest else "New"
 
 
 def standing(version: ToolVersion) -> str:

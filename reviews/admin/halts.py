@@ -23,7 +23,10 @@ MOST_AT_ONCE = 100
 MOST_COUNTED = 100  # open requests that a halt would park
 _REQUESTS_OF: dict[type, str] = {Agent: "agent", Tool: "tool", ToolServer: "tool__server", Team: "team"}
 
-STATES = {"Halted": "danger", "Off": "info", "Waits": "warning", "Error": "danger", "Runs": "success"}
+STATES = {
+    "Halted": "danger", "Off": "info", "Withdrawn": "info", "To accept": "warning", "Not read yet": "warning",
+    "Error": "danger", "Runs": "success", "Up": "success", "Offered": "success",
+}
 
 
 class WhyForm(forms.Form):

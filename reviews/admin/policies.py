@@ -58,7 +58,7 @@ class TryForm(forms.Form):
     agent = forms.ModelChoiceField(Agent.objects.none(), widget=UnfoldAdminSelectWidget)
     tool = forms.ModelChoiceField(Tool.objects.none(), widget=UnfoldAdminSelectWidget)
     arguments = forms.CharField(
-        initial="{}", max_length=MAX_ARGUMENTS_CHARS, label="arguments as JSON",
+        initial="{}", max_length=MAX_ARGUMENTS_CHARS, label="Arguments as JSON",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false", "class": "font-mono"}),
     )
 

@@ -94,6 +94,10 @@ class ToolServerForm(forms.ModelForm):
             "team", "name", "slug", "kind", "enabled", "url", "command", "args", "cwd", "timeout_seconds",
             "max_result_bytes", "allowed_resources", "allowed_prompts",
         )
+        widgets: ClassVar = {
+            name: UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"})
+            for name in ("allowed_resources", "allowed_prompts")
+        }
         help_texts: ClassVar = {
             "slug": "Tools are called slug__tool by agents. Cannot be changed later.",
             "url": "Without user names or keys in it: those belong into a header, which is sealed.",

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import Count, F, Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -16,7 +17,7 @@ from unfold.decorators import action, display
 
 from governance import actions
 from governance.errors import GovernanceError, InvalidArguments
-from governance.models import ToolServer, ToolVersion
+from governance.models import Team, ToolServer, ToolVersion
 from reviews.admin.base import SuperusersEditMixin
 from reviews.admin.definitions import accept_several
 from reviews.admin.halts import STATES, HaltableAdmin
@@ -37,7 +38,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
     list_select_related = ("team",)
     search_fields = ("name", "slug", "url")
     actions_detail = ("read_tools", "accept_offered", "halt", "resume")
-    readonly_fields = ("health", "halted_at", "halted_reason")
+    readonly_fields = ("health", "listed_at")
     # Alpine shows what fits the kind; without it all fields are there, and the form checks what fits.
     conditional_fields: ClassVar = {
         "url": "kind == 'http' || kind == 'sse'", "headers": "kind == 'http' || kind == 'sse'",
@@ -67,7 +68,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
             return "Off"
         if server.last_error:
             return "Error"
-        return "Runs" if server.listed_at or not server.is_remote else "Waits"
+        return "Up" if server.listed_at or not server.is_remote else "Not read yet"
 
     @admin.display(description="tools", ordering="tools_now")
     def tool_count(self, server: ToolServer) -> str:
@@ -93,16 +94,16 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
         shown = list(ToolServerForm(instance=obj).fields)
         secrets = [name for name in ("headers", "remove_headers", "env", "remove_env") if name in shown]
         return [
-            (None, {"fields": ("name", "slug", "team", "kind", "enabled")}),
+            *([("How it is", {"fields": self._about()})] if obj is not None else []),
+            ("What it is", {"fields": ("name", "slug", "team", "kind", "enabled")}),
             *([("Where it is", {"fields": ("url", "command", "args", "cwd", *secrets)})] if remote else []),
             ("Limits", {"fields": ("timeout_seconds", "max_result_bytes")}),
             *([("What agents may read besides its tools", {"fields": ("allowed_resources", "allowed_prompts")})]
               if remote else []),
-            *([("How it is", {"fields": self._about()})] if obj is not None else []),
         ]
 
     def _about(self) -> tuple[str, ...]:
-        return ("health", "halted_at", "halted_reason")
+        return ("health", "listed_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: ToolServer | None = None) -> tuple[str, ...]:
         """What tools are called by, and whose they are, stays: stored names and evidence hang on it."""
@@ -113,11 +114,14 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
 
     @admin.display(description="health")
     def health(self, server: ToolServer) -> str:
-        if server.last_error:
-            return format_html('<span class="gv-error">{}</span>', server.last_error)
-        if server.listed_at is None:
-            return "Its tools were not read yet." if server.is_remote else "Built into the gateway."
-        return f"Its tools were read at {server.listed_at:%Y-%m-%d %H:%M:%S} UTC."
+        return render_to_string("admin/reviews/_health.html", {
+            "server": server, "state": self.state(server), "waiting": server.tools_waiting, "tools": server.tools_now,
+        })
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The only team, where there is one."""
+        teams = list(Team.objects.values_list("pk", flat=True)[:2])
+        return {**({"team": teams[0]} if len(teams) == 1 else {}), **super().get_changeform_initial_data(request)}
 
     def has_delete_permission(self, request: HttpRequest, obj: ToolServer | None = None) -> bool:
         """Switch one off instead: requests and evidence hang on its tools."""

@@ -58,7 +58,7 @@ class ToolAdmin(HaltableAdmin):
     fields = ("enabled", "exposed_name", "server", "name", "why", "definitions")
     readonly_fields = ("exposed_name", "server", "name", "why", "definitions")
 
-    @display(description="state", label={**STATES, "Withdrawn": "info"})
+    @display(description="state", label=STATES)
     def state(self, tool: Tool) -> str:
         if tool.is_halted or tool.server.is_halted or tool.server.team.is_halted:
             return "Halted"
@@ -66,7 +66,7 @@ class ToolAdmin(HaltableAdmin):
             return "Off"
         if tool.withdrawn_at is not None:
             return "Withdrawn"
-        return "Waits" if tool.is_quarantined else "Runs"
+        return "To accept" if tool.is_quarantined else "Offered"
 
     @admin.display(description="why not")
     def why(self, tool: Tool) -> str:
