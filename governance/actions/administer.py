@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
+from governance.actions.moves import GATEWAY, record_administration, reviewer_actor, take_turn
 from governance.actions.tool_servers import install_builtin_tools
 from governance.errors import InvalidArguments
 from governance.events import announce_token_revoked
@@ -75,7 +75,7 @@ def issue_api_token(user: User, *, by: User | None = None, **fields: object) -> 
     """A further API token of a person, in clear. `fields`: expires_at."""
     with transaction.atomic():
         row, token = ApiToken.issue(user=user, **fields)
-        for team in user.teams.all():
+        for team in user.teams.order_by("pk"):
             record_administration(
                 team, "api token issued", actor=_actor(by), now=timezone.now(), username=user.username,
                 token=row.prefix,
@@ -86,10 +86,11 @@ def issue_api_token(user: User, *, by: User | None = None, **fields: object) -> 
 def revoke_token(token: AgentToken | ApiToken, *, by: User | None = None) -> bool:
     """Ends a token at once; open streams of an agent's token are closed. False when it was revoked before."""
     now = timezone.now()
+    teams = [token.agent.team] if isinstance(token, AgentToken) else list(token.user.teams.order_by("pk"))
     with transaction.atomic():
+        take_turn(*(team.pk for team in teams))
         if type(token).objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now) != 1:
             return False
-        teams = [token.agent.team] if isinstance(token, AgentToken) else list(token.user.teams.all())
         for team in teams:
             record_administration(team, "token revoked", actor=_actor(by), now=now, token=token.prefix)
         if isinstance(token, AgentToken):

@@ -7,7 +7,7 @@ go back to review, executing ones finish.
 from django.db import transaction
 from django.utils import timezone
 
-from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
+from governance.actions.moves import GATEWAY, record_administration, reviewer_actor, take_turn
 from governance.errors import InvalidArguments, NotAllowed
 from governance.models import Agent, Membership, Role, Team, Tool, ToolServer, User
 
@@ -58,6 +58,7 @@ def _switch(subject: Subject, *, halted: bool, reason: str, by: User | None) -> 
         raise NotAllowed(f"Only reviewers, operators and admins of {team} may halt or resume this {kind}.")
     now = timezone.now()
     with transaction.atomic():
+        take_turn(team.pk)
         fields = {"halted_at": now if halted else None, "halted_reason": reason if halted else ""}
         changed = type(subject).objects.filter(pk=subject.pk, halted_at__isnull=halted).update(**fields)
         if changed != 1:

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
+from governance.actions.moves import GATEWAY, record_administration, reviewer_actor, take_turn
 from governance.canonical import digest
 from governance.models import PolicyVersion, Team, User
 from governance.policy import parse
@@ -18,7 +18,7 @@ def save_policy(team: Team, text: str, *, note: str = "", by: User | None = None
     parse(text)
     now = timezone.now()
     with transaction.atomic():
-        Team.objects.select_for_update().get(pk=team.pk)  # numbers are given one after another
+        take_turn(team.pk)  # numbers are given one after another
         newest = team.policies.order_by("-number").first()
         if newest is not None and newest.text == text:
             return newest
@@ -39,7 +39,7 @@ def activate_policy(version: PolicyVersion, *, by: User | None = None) -> bool:
     parse(version.text)
     now = timezone.now()
     with transaction.atomic():
-        Team.objects.select_for_update().get(pk=version.team_id)
+        take_turn(version.team_id)
         before = PolicyVersion.objects.filter(team_id=version.team_id, active=True).first()
         if before is not None and before.pk == version.pk:
             return False

@@ -18,8 +18,8 @@ def record_read(*, agent_id: int, server_id: int, what: str, name: str) -> None:
     Unlike an administrative act it changes nothing that processes remember of the team.
     """
     with transaction.atomic():
+        hold_still(Agent.objects.values_list("team_id", flat=True).get(pk=agent_id))
         agent = Agent.objects.select_related("team").get(pk=agent_id)
-        hold_still(agent.team_id)
         server = ToolServer.objects.filter(pk=server_id, team_id=agent.team_id, enabled=True).first()
         if server is None:
             raise NotAllowed("This tool server is not available to this agent.")

@@ -46,9 +46,9 @@ def receive(
     validate_arguments(tool, arguments)
     now = timezone.now()
     with transaction.atomic():
+        hold_still(Agent.objects.values_list("team_id", flat=True).get(pk=agent.pk))
         # One agent's calls are received one after another, so that the two checks below are exact.
-        agent = Agent.objects.select_for_update().get(pk=agent.pk)
-        hold_still(agent.team_id)
+        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
         tool = Tool.objects.select_related("server__team").get(pk=tool.pk)
         check_allowed(agent, tool)
         same = agent.requests.open().filter(tool=tool, arguments_digest=arguments_digest).first()

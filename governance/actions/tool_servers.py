@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from governance.actions.halt import can_halt
-from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
+from governance.actions.moves import GATEWAY, record_administration, reviewer_actor, take_turn
 from governance.definitions import digest_of
 from governance.errors import GovernanceError, InvalidArguments, LimitExceeded, NotAllowed, WrongState
 from governance.models import Team, Tool, ToolServer, ToolVersion, User
@@ -64,6 +64,7 @@ def replace_secrets(
 ) -> None:
     """All headers and environment values of a server at once; the old ones are forgotten."""
     with transaction.atomic():
+        take_turn(server.team_id)
         server.sealed = sealed(headers, env)
         server.save(update_fields=["sealed"])
         record_administration(
@@ -129,7 +130,7 @@ def sync_tools(server: ToolServer, definitions: Iterable[ToolDefinition]) -> lis
     offered, problems = _usable(server, definitions)
     now = timezone.now()
     with transaction.atomic():
-        Team.objects.select_for_update().get(pk=server.team_id)
+        take_turn(server.team_id)
         ToolServer.objects.filter(pk=server.pk).update(
             listed_at=now, down_since=None, last_error="; ".join(problems)[:500]
         )
@@ -244,8 +245,7 @@ def _tool_to_decide(version: ToolVersion, by: User | None) -> Tool:
 
     `by` is None for the gateway itself.
     """
-    # The team first, like sync_tools: two orders would be a deadlock.
-    Team.objects.select_for_update(of=("self",)).get(tool_servers__tools=version.tool_id)
+    take_turn(Team.objects.get(tool_servers__tools=version.tool_id).pk)
     tool = Tool.objects.select_related("server__team").get(pk=version.tool_id)
     team = tool.server.team
     if by is not None and not can_halt(by, team):

@@ -5,6 +5,7 @@ Evidence names the receiver's host and not the whole address, which may hold wha
 
 import base64
 import secrets
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -14,13 +15,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.actions.deliveries import SWITCHED_OFF, forget_webhooks, pending_deliveries
-from governance.actions.moves import GATEWAY, record_administration, reviewer_actor
+from governance.actions.moves import GATEWAY, record_administration, reviewer_actor, take_turn
 from governance.addresses import check_url
-from governance.errors import NotAllowed
+from governance.errors import NotAllowed, WrongState
 from governance.events import DELIVERIES, announce_work
 from governance.models import Agent, AgentWebhook, Membership, Role, Team, User, WebhookDelivery
 from governance.sealing import seal
 
+REMOVE_TRIES, REMOVE_PAUSE_SECONDS = 100, 0.05
 EQUIPPING_ROLES = (Role.OPERATOR, Role.ADMIN)
 
 
@@ -35,6 +37,7 @@ def set_agent_webhook(agent: Agent, url: str, *, by: User | None = None) -> str:
     check_url(url, allow_private=settings.WEBHOOKS_ALLOW_PRIVATE)
     secret, now = _new_secret(), timezone.now()
     with transaction.atomic():
+        take_turn(agent.team_id)
         AgentWebhook.objects.update_or_create(
             agent=agent, defaults={"url": url, "sealed_secret": seal(secret), "enabled": True}
         )
@@ -48,6 +51,7 @@ def rotate_webhook_secret(webhook: AgentWebhook, *, by: User | None = None) -> s
     _check_may_equip(by, webhook.agent.team)
     secret = _new_secret()
     with transaction.atomic():
+        take_turn(webhook.agent.team_id)
         AgentWebhook.objects.filter(pk=webhook.pk).update(sealed_secret=seal(secret))
         _record(webhook.agent, "agent webhook secret replaced", by, timezone.now())
     return secret
@@ -57,6 +61,7 @@ def enable_webhook(webhook: AgentWebhook, *, by: User | None = None) -> bool:
     """Outcomes are announced again, from now on. False when they were already. Raises NotAllowed."""
     _check_may_equip(by, webhook.agent.team)
     with transaction.atomic():
+        take_turn(webhook.agent.team_id)
         if AgentWebhook.objects.filter(pk=webhook.pk, enabled=False).update(enabled=True) != 1:
             return False
         _record(webhook.agent, "agent webhook switched on", by, timezone.now())
@@ -71,6 +76,7 @@ def disable_webhook(webhook: AgentWebhook, *, by: User | None = None, why: str =
     _check_may_equip(by, webhook.agent.team)
     now = timezone.now()
     with transaction.atomic():
+        take_turn(webhook.agent.team_id)
         if AgentWebhook.objects.filter(pk=webhook.pk, url=webhook.url, enabled=True).update(enabled=False) != 1:
             return False
         pending_deliveries().filter(webhook=webhook).update(failed_at=now, last_error=why)
@@ -79,13 +85,30 @@ def disable_webhook(webhook: AgentWebhook, *, by: User | None = None, why: str =
 
 
 def remove_webhook(webhook: AgentWebhook, *, by: User | None = None) -> bool:
-    """The webhook, its secret and its delivery log. False when it was removed before. Raises NotAllowed."""
-    _check_may_equip(by, webhook.agent.team)
+    """The webhook, its secret and its delivery log. False when it was removed before.
+
+    No transaction may be open. Raises NotAllowed, and WrongState when outcomes are being queued for it all the time.
+    """
+    disable_webhook(webhook, by=by)  # so that no outcome that comes from now on holds the row
+    for _ in range(REMOVE_TRIES):
+        removed = _remove_unheld(webhook, by)
+        if removed is not None:
+            return removed
+        time.sleep(REMOVE_PAUSE_SECONDS)
+    raise WrongState("Outcomes are being queued for this webhook. It is switched off; try again in a moment.")
+
+
+def _remove_unheld(webhook: AgentWebhook, by: User | None) -> bool | None:
+    """None when a move that is under way holds the row (see _held_webhooks).
+
+    It is not waited for: that move may want the team's row next, which is locked here.
+    """
     with transaction.atomic():
-        # Waits for the moves that are queueing for it now; later ones see that it is gone.
-        row = AgentWebhook.objects.select_for_update().filter(pk=webhook.pk).first()
+        take_turn(webhook.agent.team_id)
+        rows = AgentWebhook.objects.filter(pk=webhook.pk)
+        row = rows.select_for_update(skip_locked=True).first()
         if row is None:
-            return False
+            return None if rows.exists() else False
         row.delete()
         _record(webhook.agent, "agent webhook removed", by, timezone.now(), receiver=receiver_of(row.url))
     return True
@@ -100,6 +123,7 @@ def send_again(deliveries: Iterable[WebhookDelivery], *, by: User | None = None)
     for team in {row.webhook.agent.team for row in rows}:
         _check_may_equip(by, team)
     with transaction.atomic():
+        take_turn(*{row.webhook.agent.team_id for row in rows})
         for row in sorted(rows, key=lambda row: row.pk):
             if WebhookDelivery.objects.filter(
                 pk=row.pk, delivered_at=None, failed_at__isnull=False, webhook__enabled=True

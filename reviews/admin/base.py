@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
-from governance.actions.moves import record_administration, reviewer_actor
+from governance.actions.moves import record_administration, reviewer_actor, take_turn
 from governance.models import Membership, Role, Team, User
 
 OPERATING_ROLES = (Role.OPERATOR, Role.ADMIN)
@@ -83,6 +83,7 @@ class VisibleAdmin(ModelAdmin):
             super().save_model(request, obj, form, change)
             self._record(request, obj, "added", fields=list(form.changed_data))
         elif form.changed_data:
+            take_turn(*(team.pk for team in self.teams_of(obj)))
             columns = {field.name for field in obj._meta.concrete_fields}
             obj.save(update_fields=[name for name in form.changed_data if name in columns])
             self._record(request, obj, "changed", fields=list(form.changed_data))
