@@ -81,7 +81,7 @@ def queue_deliveries(moves: Sequence[tuple[UUID, int, str]], *, now: datetime) -
 
 
 def _held_webhooks(agent_ids: Collection[int]) -> dict[int, int]:
-    """Agent → its enabled webhook, which nobody removes before this transaction has ended (see remove_webhook)."""
+    """Agent → its enabled webhook, which nobody removes before this transaction has ended (_remove_unheld)."""
     marks = ", ".join(["%s"] * len(agent_ids))
     lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:

@@ -79,7 +79,10 @@ def disable_webhook(webhook: AgentWebhook, *, by: User | None = None, why: str =
         take_turn(webhook.agent.team_id)
         if AgentWebhook.objects.filter(pk=webhook.pk, url=webhook.url, enabled=True).update(enabled=False) != 1:
             return False
-        pending_deliveries().filter(webhook=webhook).update(failed_at=now, last_error=why)
+        waiting = pending_deliveries().filter(webhook=webhook)
+        # In the order in which mark_deliveries takes them.
+        list(waiting.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+        waiting.update(failed_at=now, last_error=why)
         _record(webhook.agent, "agent webhook switched off", by, now, why=why)
     return True
 

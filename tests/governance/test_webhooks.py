@@ -71,7 +71,7 @@ def test_every_act_leaves_its_evidence(agent):
     actions.remove_webhook(webhook)
     assert [entry["what"] for entry in evidence()] == [
         "agent webhook set", "agent webhook secret replaced", "agent webhook switched off", "agent webhook switched on",
-        "agent webhook removed",
+        "agent webhook switched off", "agent webhook removed",
     ]
 
 

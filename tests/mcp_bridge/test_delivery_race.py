@@ -5,12 +5,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from governance import actions
-from governance.actions import deliveries
+from governance.actions import deliveries, webhooks
 from governance.actions.deliveries import claim_deliveries, queue_deliveries
+from governance.actions.moves import hold_still
 from governance.models import AgentWebhook, WebhookDelivery
 from governance.states import Status
 from mcp_bridge.deliveries import Deliveries
@@ -105,3 +106,35 @@ def test_outcomes_that_come_while_the_webhook_is_removed_are_kept_or_dropped_wit
     for request in requests:
         request.refresh_from_db()
         assert request.status == Status.CANCELLED
+
+
+def test_a_removal_gives_way_to_a_move_that_holds_the_webhook_and_wants_the_team(agents, monkeypatch):
+    """As the writer does: it settles calls, then admits others, in one transaction."""
+    agent = agents[0]
+    actions.set_agent_webhook(agent, "http://127.0.0.1:9/")
+    request = make_request(agent=agent, status=Status.RECEIVED)
+    queued, turns = threading.Event(), threading.Semaphore(0)
+    take_turn = webhooks.take_turn
+
+    def counted(*team_ids: int) -> None:
+        take_turn(*team_ids)
+        turns.release()
+
+    monkeypatch.setattr(webhooks, "take_turn", counted)
+
+    def move() -> None:
+        with transaction.atomic():
+            queue_deliveries([(request.pk, agent.pk, Status.SUCCEEDED)], now=timezone.now())
+            queued.set()
+            if connection.vendor == "postgresql":  # SQLite lets the removal begin after this transaction alone
+                assert turns.acquire(timeout=30)  # switched off
+                assert turns.acquire(timeout=30)  # about to remove
+            hold_still(agent.team_id)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        assert queued.wait(30)
+        assert actions.remove_webhook(AgentWebhook.objects.get(agent=agent))
+        moving.result(30)
+    assert not WebhookDelivery.objects.exists()
