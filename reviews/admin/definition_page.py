@@ -158,10 +158,10 @@ def page_of(definition: Mapping[str, Any], accepted: Mapping[str, Any] | None) -
     )
 
 
-def marks_of(definition: Mapping[str, Any]) -> str:
-    """How many marks of which kind, for a list; empty when there are none."""
+def marks_of(definition: Mapping[str, Any]) -> list[str]:
+    """How many marks of which kind, for a list."""
     counts = Counter(finding.kind for finding in inspect(definition))
-    return ", ".join(f"{KINDS[kind]}{f' ×{count}' if count > 1 else ''}" for kind, count in counts.items())
+    return [f"{KINDS[kind]}{f' ×{count}' if count > 1 else ''}" for kind, count in counts.items()]
 
 
 def _mark(finding: Finding) -> Mark:

@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -76,7 +77,7 @@ class ServerOfVersion(VisibleChoiceFilter):
 @admin.register(ToolVersion, site=site)
 class ToolVersionAdmin(SeenLikeMixin, ReadOnlyAdmin):
     seen_like = "tool"
-    list_display = ("tool", "server", "what", "marks", "standing", "seen_at", "decided_by", "decided_at")
+    list_display = ("tool", "server", "what", "marks", "standing", "seen_at", "decided_by")
     list_select_related = ("tool__server__team", "decided_by")
     list_filter = (WaitingFilter, ServerOfVersion)
     search_fields = ("tool__exposed_name",)
@@ -99,9 +100,10 @@ class ToolVersionAdmin(SeenLikeMixin, ReadOnlyAdmin):
     def what(self, version: ToolVersion) -> str:
         return what_it_is(version)
 
-    @display(description="marks", label="danger")
+    @admin.display(description="marks")
     def marks(self, version: ToolVersion) -> str:
-        return marks_of(version.definition)
+        tags = ((mark,) for mark in marks_of(version.definition))
+        return format_html_join(" ", '<span class="gv-tag gv-danger">{}</span>', tags)
 
     @display(description="verdict", label={"To accept": "warning", "Accepted": "success", "Rejected": "danger"})
     def standing(self, version: ToolVersion) -> str:

@@ -1,4 +1,4 @@
-"""Tool servers in the admin: added and changed by superusers, their secrets written and never read, their tools read."""
+"""Tool servers in the admin: added and changed by superusers, secrets written and never read, tools read."""
 
 import json
 
@@ -51,8 +51,9 @@ def server() -> ToolServer:
 def form(**fields: object) -> dict[str, object]:
     return {
         "name": "GitHub", "slug": "github", "team": Team.objects.default().pk, "kind": "http", "enabled": "on",
-        "url": "http://127.0.0.1:9/mcp", "command": "", "args": "[]", "initial-args": "[]", "cwd": "", "timeout_seconds": "",
-        "max_result_bytes": 1048576, "allowed_resources": "", "allowed_prompts": "", "headers": "", "env": "", **fields,
+        "url": "http://127.0.0.1:9/mcp", "command": "", "args": "[]", "initial-args": "[]", "cwd": "",
+        "timeout_seconds": "", "max_result_bytes": 1048576, "allowed_resources": "", "allowed_prompts": "",
+        "headers": "", "env": "", **fields,
     }
 
 
