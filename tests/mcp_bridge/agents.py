@@ -63,6 +63,12 @@ class Held:
     def cancel(self) -> None:
         self._task.cancel()
 
+    async def ended(self) -> None:
+        """Whatever became of it."""
+        await asyncio.wait([self._task], timeout=WAIT_SECONDS)
+        if not self._task.cancelled():
+            self._task.exception()
+
 
 def text_of(result: CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if block.type == "text")
