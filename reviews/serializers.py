@@ -6,8 +6,10 @@ The rest of what is read: serializers_catalog.py.
 from collections.abc import Iterable
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 
 from governance.actions.decide import MAX_DECISION_REASON_CHARS
@@ -176,22 +178,51 @@ class TextsSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({
+    "type": "string", "minLength": 1, "maxLength": MAX_REASON_CHARS, "pattern": r"^[^\x00]*[^\x00\s][^\x00]*$",
+})
+class ReasonField(serializers.CharField):
+    """Text that says something."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_REASON_CHARS, trim_whitespace=True, **kwargs)
+
+
+@extend_schema_field({
+    "type": "string", "minLength": 1, "maxLength": MAX_DECISION_REASON_CHARS, "pattern": r"^[^\x00]*$",
+})
+class OptionalReasonField(serializers.CharField):
+    """As the schema says beside this: or nothing, or an empty text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False, allow_blank=True, default="", max_length=MAX_DECISION_REASON_CHARS, trim_whitespace=True,
+            **kwargs,
+        )
+
+
+class TextsExtension(OpenApiSerializerExtension):
+    """Says in the schema that other fields are refused."""
+
+    target_class = TextsSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}
+
+
 class VerdictSerializer(TextsSerializer):
     """What a reviewer sends to decide."""
 
     verdict = serializers.ChoiceField(choices=Verdict.choices)
-    reason = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=MAX_DECISION_REASON_CHARS, trim_whitespace=True,
-        help_text="Shown to the agent and kept as evidence.",
-    )
+    reason = OptionalReasonField(help_text="Shown to the agent and kept as evidence.")
 
 
 class ReasonSerializer(TextsSerializer):
     """Why somebody halts, resumes, accepts or rejects."""
 
-    reason = serializers.CharField(
-        max_length=MAX_REASON_CHARS, trim_whitespace=True, help_text="Kept as evidence; of a halt, the agents read it."
-    )
+    reason = ReasonField(help_text="Kept as evidence; of a halt, the agents read it.")
 
 
 class DecidedSerializer(DecisionSerializer):

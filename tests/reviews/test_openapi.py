@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from governance.actions import issue_api_token
-from governance.models import Heartbeat
+from governance import actions
+from governance.models import Agent, Heartbeat
 from governance.states import Status
+from governance.toolservers import ToolDefinition
 from reviews.api_base import ApiThrottle
 from tests.factories import make_request, make_reviewer
 
@@ -71,23 +72,53 @@ def test_the_docs_page_has_nothing_inline_and_nothing_foreign():
     assert script["Content-Type"].startswith("application/javascript") and b"SwaggerUIBundle" in script.content
 
 
-def check(name, headers, modes=(GenerationMode.POSITIVE, GenerationMode.NEGATIVE)):
-    """Tries one operation with made-up input, the same in every run; every check of schemathesis must hold."""
+def check(name, headers, modes=(GenerationMode.POSITIVE, GenerationMode.NEGATIVE), known=None):
+    """Tries one operation with made-up input, the same in every run; every check of schemathesis must hold.
+
+    `known`: parameters of a path that leads somewhere. It is tried beside made-up ones, and must be found.
+    """
     config = SchemathesisConfig.from_dict({"headers": headers})
     schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", get_wsgi_application(), config=config)
     operation = schema.find_operation_by_id(name)
     for mode in modes:
-        strategy = operation.as_strategy(generation_mode=mode)
+        attempt(operation.as_strategy(generation_mode=mode), None)
+    if known:
+        assert 200 in attempt(operation.as_strategy(generation_mode=GenerationMode.POSITIVE), known)
 
-        @settings(
-            max_examples=20, derandomize=True, deadline=None, database=None,
-            suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
-        )
-        @given(case=strategy)
-        def attempt(case):
-            case.call_and_validate()
 
-        attempt()
+def attempt(strategy, known):
+    """The status codes of the answers."""
+    statuses = set()
+
+    @settings(
+        max_examples=20, derandomize=True, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
+    )
+    @given(case=strategy)
+    def each(case):
+        case.path_parameters.update(known or {})
+        statuses.add(case.call_and_validate().status_code)
+
+    each()
+    return statuses
+
+
+def known_paths(sarah):
+    """One of everything, and for each operation the parameters of a path to it."""
+    done, waiting = make_request(status=Status.SUCCEEDED, reviewer=sarah), make_request()
+    server = actions.add_tool_server(slug="files", kind="http", url="https://files.example/mcp", by=sarah)
+    (tool,) = actions.sync_tools(server, [ToolDefinition("read", "Reads a file.", {"type": "object"})])
+    policy = actions.save_policy(done.team, "version: 1\nrules: []\n", by=sarah)
+    actions.halt(done.agent, reason="odd", by=sarah)
+    definition = {"id": str(tool.versions.get().pk)}
+    return {
+        "read_request": {"reference": done.reference}, "decide_request": {"reference": waiting.reference},
+        "read_agent": {"id": str(done.agent_id)}, "read_tool": {"id": str(tool.pk)},
+        "read_tool_server": {"id": str(server.pk)}, "read_team": {"id": str(done.team_id)},
+        "read_policy": {"id": str(policy.pk)}, "read_definition": definition, "accept_definition": definition,
+        "reject_definition": definition, "halt": {"kind": "agents", "id": str(done.agent_id)},
+        "resume": {"kind": "tool-servers", "id": str(server.pk)},
+    }
 
 
 # Outside a transaction: the WSGI application closes the connection after every request.
@@ -96,9 +127,10 @@ def check(name, headers, modes=(GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 def test_the_api_keeps_what_the_document_promises(name, monkeypatch):
     monkeypatch.setattr(ApiThrottle, "rate", None)
     sarah = make_reviewer("sarah")
-    make_request(status=Status.SUCCEEDED, reviewer=sarah)
-    make_request()
-    check(name, {"Authorization": f"Bearer {issue_api_token(sarah)}"})
+    known = known_paths(sarah).get(name)
+    if name == "decide_request":  # a halted agent's calls are not approved
+        actions.resume(Agent.objects.get(), reason="fine")
+    check(name, {"Authorization": f"Bearer {actions.issue_api_token(sarah)}"}, known=known)
 
 
 @pytest.mark.django_db(transaction=True)
