@@ -17,12 +17,16 @@ def waiting_versions(rows: QuerySet) -> QuerySet:
     return offered.exclude(tool__digest=F("digest")).exclude(verdict=DefinitionVerdict.REJECTED)
 
 
+def count_waiting(user: User) -> int:
+    """How many definitions of this person's teams wait; MOST_COUNTED stands for more."""
+    return len(waiting_versions(ToolVersion.objects.visible_to(user)).values_list("pk")[:MOST_COUNTED])
+
+
 def notices(user: User) -> dict[str, Any]:
     """Of the teams that this person sees."""
-    waiting = waiting_versions(ToolVersion.objects.visible_to(user))
     down = ToolServer.objects.visible_to(user).filter(enabled=True, halted_at=None).exclude(last_error="")
     return {
-        "definitions_waiting": len(waiting.values_list("pk")[:MOST_COUNTED]), "definitions_most": MOST_COUNTED,
+        "definitions_waiting": count_waiting(user), "definitions_most": MOST_COUNTED,
         "halted": [row for model in (Team, ToolServer, Tool, Agent) for row in _halted(model, user)],
         "servers_down": down.order_by("name")[:MOST],
     }

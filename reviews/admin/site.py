@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
 
+from reviews.admin.navigation import sidebar
 from reviews.admin.notices import notices
 
 # Unfold is built on Alpine, whose expressions are compiled at run time ('unsafe-eval'), and sets colours and sizes in
@@ -33,6 +34,9 @@ class GatewayAdminSite(UnfoldAdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**notices(request.user), **(extra_context or {})})
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return sidebar(request, self.get_app_list(request))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One login for everything, throttled in one place. Whoever is logged in and may not come here is told so."""
