@@ -1,12 +1,15 @@
 """What a tool asks in the middle of its run reaches the agent's client, in both eras; its call runs once."""
 
 import asyncio
+import sys
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from mcp import types
+from mcp import Client, StdioServerParameters, types
+from mcp.client.stdio import stdio_client
 
+from tests.gateway import ROOT
 from tests.mcp_bridge.agents import WAYS, Held, connect, text_of
 from tests.mcp_bridge.fronting import Front, send
 
@@ -96,3 +99,22 @@ def test_a_state_is_good_for_its_call_and_its_agent_alone(front: Front) -> None:
 @pytest.mark.parametrize("answers", [None, 5, "x", []])
 def test_answers_that_are_no_object_are_refused(front: Front, answers: object) -> None:
     assert ask(front, inputResponses=answers)["error"]["code"] == types.INVALID_PARAMS
+
+
+@pytest.mark.parametrize("era", ["2025", "2026"])
+async def test_a_tool_asks_and_reports_over_stdio(front: Front, era: str) -> None:
+    """The gateway in the client's own process tree, where tool servers live on another loop than the client."""
+    env = {**front.gateway.env, "ATLAS_AGENT_TOKEN": front.token}
+    parameters = StdioServerParameters(command=sys.executable, args=["manage.py", "mcp_stdio"], env=env, cwd=str(ROOT))
+    person, steps = Person(), []
+
+    async def note(done: float, total: float | None, message: str | None) -> None:
+        steps.append(message)
+
+    mode = "auto" if era == "2026" else "legacy"
+    async with Client(stdio_client(parameters), mode=mode, elicitation_callback=person) as agent:
+        async with asyncio.timeout(60):
+            answered = await agent.call_tool("open__ask", {})
+            await agent.call_tool("open__progress", {}, progress_callback=note)
+    assert text_of(answered) == "accept Ada"
+    assert steps == ["half way", "there"]
