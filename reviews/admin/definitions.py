@@ -86,9 +86,6 @@ class ToolVersionAdmin(SeenLikeMixin, ReadOnlyAdmin):
     actions = ("accept_selected",)
     list_per_page = 25  # each row is inspected
 
-    def has_view_permission(self, request: HttpRequest, obj: ToolVersion | None = None) -> bool:
-        return super().has_view_permission(request, obj)
-
     def has_accept_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return may_halt_somewhere(request.user)
 
