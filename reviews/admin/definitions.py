@@ -4,6 +4,7 @@ A person accepts exactly the stored definition that the page showed: a version n
 longer offers is refused.
 """
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -29,6 +30,7 @@ from reviews.admin.notices import waiting_versions
 from reviews.admin.site import site
 
 MOST_AT_ONCE = 100
+MOST_CHARS_AT_ONCE = 512 * 1024  # of the definitions on one page: each is inspected
 MAX_REASON_CHARS = 500
 MAX_VERSIONS_SHOWN = 20
 
@@ -201,14 +203,14 @@ def accept_several(
 
     A definition that came in while the page was open is not among the ticked ones and waits on.
     """
-    versions = list(rows.select_related("tool__server__team").order_by("tool__exposed_name")[: MOST_AT_ONCE + 1])
-    is_cut, versions = len(versions) > MOST_AT_ONCE, versions[:MOST_AT_ONCE]
+    rows = rows.select_related("tool__server__team").order_by("tool__exposed_name")
     confirmed = request.method == "POST" and "confirmed" in request.POST
     form = WhyForm(request.POST if confirmed else None)
     if confirmed and form.is_valid():
-        chosen = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        _accept(model_admin, request, [row for row in versions if str(row.pk) in chosen], form.cleaned_data["reason"])
+        ticked = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal() and len(key) < 19]
+        _accept(model_admin, request, list(rows.filter(pk__in=ticked[:MOST_AT_ONCE])), form.cleaned_data["reason"])
         return HttpResponseRedirect(back)
+    versions, is_cut = _within_bounds(list(rows[: MOST_AT_ONCE + 1]))
     shown = [_Row(version) for version in versions]
     context = {
         **model_admin.admin_site.each_context(request), "opts": model_admin.opts, "title": title, "rows": shown,
@@ -217,11 +219,22 @@ def accept_several(
     return TemplateResponse(request, "admin/reviews/accept_several.html", context)
 
 
+def _within_bounds(versions: list[ToolVersion]) -> tuple[list[ToolVersion], bool]:
+    """As many of them, at least one, as one page shows; and whether there are more."""
+    total, kept = 0, []
+    for version in versions[:MOST_AT_ONCE]:
+        total += len(json.dumps(version.definition))
+        if kept and total > MOST_CHARS_AT_ONCE:
+            break
+        kept.append(version)
+    return kept, len(kept) < len(versions)
+
+
 class _Row:
     """One definition in the list of those to accept."""
 
     def __init__(self, version: ToolVersion) -> None:
-        self.version, self.page = version, page_of(version.definition, _base_of(version))
+        self.version, self.page = version, page_of(version.definition, _base_of(version), compare=False)
         self.what, self.address = what_it_is(version), _address(version)
 
 
