@@ -8,7 +8,7 @@ closes or a token that is revoked change nothing of its outcome.
 import asyncio
 import contextvars
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +85,9 @@ async def run(
 
 async def attempt(
     call: "Call", *, report: live.Progress | None = None, ask: live.Question | None = None,
-    cancelled: asyncio.Event | None = None,
+    cancelled: asyncio.Event | None = None, on_admitted: Callable[[AllowedCall], None] | None = None,
 ) -> Ran | None:
-    """Like `run`, with the outcome as it came."""
+    """Like `run`, with the outcome as it came. `on_admitted` is told of the call once it is stored."""
     caller = call.caller
     for _ in range(MAX_RULINGS):
         snapshot = await snapshots.of(caller.team_id)
@@ -105,7 +105,7 @@ async def attempt(
                 f"{MAX_RUNNING} calls run in this gateway, which is the limit. This call was not accepted; repeat it "
                 "in a moment."
             )
-        work = _go(offer, *allowed, report=report, ask=ask, cancelled=cancelled)
+        work = _go(offer, *allowed, report=report, ask=ask, cancelled=cancelled, on_admitted=on_admitted)
         # In an empty context, and kept here: nobody's leaving ends it.
         task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
         _running.add(task)
@@ -170,11 +170,13 @@ def _is_short(text: object) -> bool:
 
 async def _go(
     offer: Offer, call: AllowedCall, arguments: dict[str, Any], *, report: live.Progress | None,
-    ask: live.Question | None, cancelled: asyncio.Event | None,
+    ask: live.Question | None, cancelled: asyncio.Event | None, on_admitted: Callable[[AllowedCall], None] | None,
 ) -> Ran | None:
     """None when the call was not admitted. The tool gets exactly what was stored."""
     if not await writer.admit(call):
         return None
+    if on_admitted is not None:
+        on_admitted(call)
     returned = await _return_of(offer, call, arguments, report, ask, cancelled)
     stored = writer.settle(returned)
     await asyncio.wait([stored], timeout=RECORD_SECONDS)

@@ -110,6 +110,7 @@ class Governed(Talk):
         self.call = call
         self.request: GovernanceRequest | None = None
         self._at_once: asyncio.Future[types.CallToolResult | None] | None = None
+        self._admitted: express.AllowedCall | None = None
         self._receiving: asyncio.Future[GovernanceRequest] | None = None
 
     async def answer(self, client: Client) -> Answer:
@@ -127,20 +128,34 @@ class Governed(Talk):
             return None
         if self._at_once is None:
             self._at_once = asyncio.ensure_future(self._run_at_once(client))
+        if client.takes_tasks and await self._takes_long(self._at_once):
+            return await tasks.go_on(self, self._admitted.request_id, self._at_once)
         found = await self._unless_asked(self._at_once)
         if found is None:
             self._at_once = None
         return found
 
+    async def _takes_long(self, work: "asyncio.Future[Any]") -> bool:
+        """Whether the call runs, and neither ends nor asks anything in the time that calls are held for."""
+        asked = asyncio.ensure_future(self.asked.wait())
+        await asyncio.wait([work, asked], timeout=settings.HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        return self._admitted is not None and not work.done() and not self.asked.is_set()
+
     async def _run_at_once(self, client: Client) -> types.CallToolResult | None:
         ask = self.ask if client.can_be_asked else None
-        ran = await express.attempt(self.call, report=self.report, ask=ask, cancelled=self.cancelled)
+        ran = await express.attempt(
+            self.call, report=self.report, ask=ask, cancelled=self.cancelled, on_admitted=self._note_admitted
+        )
         if ran is None:
             return None
         try:
             return await express.answer(ran)
         except Error:  # it was run, whatever fails now
             return express.not_recorded(ran)
+
+    def _note_admitted(self, call: express.AllowedCall) -> None:
+        self._admitted = call
 
     async def _waited_for(self, client: Client) -> Answer:
         if self.request is None:

@@ -158,6 +158,21 @@ class Talk:
             for key, question in self.questions.items() if not question.answer.done()
         }
 
+    # -- as a task
+
+    def become_task(self, request_id: UUID) -> None:
+        """From now on questions are asked in the state of the task."""
+        self._as_task = self._as_task or bool(self._client and self._client.can_be_asked)
+        _tasks[request_id] = self
+
+    def end_task(self, request_id: UUID) -> None:
+        if _tasks.get(request_id) is self:
+            del _tasks[request_id]
+
+    def cancel(self) -> None:
+        """Gives the running call up, from any thread."""
+        self._loop.call_soon_threadsafe(self.cancelled.set)
+
     def answer_early(self, answers: Mapping[str, Any]) -> None:
         """Answers to questions that the tool has not asked yet, by their names."""
         self._early_answers = dict(list(answers.items())[:MAX_QUESTIONS])
@@ -197,13 +212,13 @@ def asked_with(state: str, agent_id: int) -> Talk:
 @contextlib.contextmanager
 def of_task(request_id: UUID, agent_id: int) -> Iterator[Talk]:
     """A talk whose questions are asked in the state of a task."""
-    talk = _tasks[request_id] = Talk(agent_id, as_task=True)
+    talk = Talk(agent_id, as_task=True)
+    talk.become_task(request_id)
     try:
         with live.held(request_id, ask=talk.ask):
             yield talk
     finally:
-        if _tasks.get(request_id) is talk:
-            del _tasks[request_id]
+        talk.end_task(request_id)
 
 
 def task_talk(request_id: UUID) -> Talk | None:

@@ -27,7 +27,7 @@ from governance.states import Status
 from mcp_bridge import database, present
 from mcp_bridge.auth import Caller
 from mcp_bridge.downstream import live
-from mcp_bridge.talk import of_task, task_talk
+from mcp_bridge.talk import Talk, of_task, task_talk
 from mcp_bridge.waiting import until
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ SCORING_SECONDS = 1.0  # what the assessment of a call has before its agent is g
 MAX_FOLLOWED = 1_000  # tasks of this process whose tools may ask questions
 
 _following: dict[UUID, asyncio.Task[None]] = {}
+_running: set["asyncio.Future[Any]"] = set()
 
 
 class NoSuchTask(Exception):
@@ -56,6 +57,14 @@ async def hand_out(request: GovernanceRequest, *, can_be_asked: bool) -> types.C
     if can_be_asked:
         _follow(request)
     return await database.read(_handle, request.pk)
+
+
+async def go_on(talk: Talk, request_id: UUID, work: "asyncio.Future[Any]") -> dict[str, Any]:
+    """The task of an allowed call that runs for longer than calls are held."""
+    talk.become_task(request_id)
+    _running.add(work)
+    work.add_done_callback(lambda _: (_running.discard(work), talk.end_task(request_id)))
+    return await database.read(_handle, request_id)
 
 
 def _outcome_or_review(request_id: UUID) -> types.CallToolResult | str | None:
@@ -99,7 +108,8 @@ def cancel(caller: Caller, task_id: str) -> None:
     try:
         actions.cancel(request, agent=Agent(pk=caller.agent_id), reason="The agent cancelled the task.")
     except WrongState:
-        live.cancel(request.pk)
+        if not live.cancel(request.pk) and (talk := task_talk(request.pk)) is not None:
+            talk.cancel()
 
 
 async def update(caller: Caller, task_id: str, answers: dict[str, Any]) -> None:

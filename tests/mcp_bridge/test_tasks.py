@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -11,7 +12,8 @@ from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 
 from tests.gateway import Gateway
 from tests.mcp_bridge.agents import WAYS, connect, text_of
-from tests.mcp_bridge.fronting import TASKS, Front, declaring_tasks, send
+from tests.mcp_bridge.downstream.everything import Everything
+from tests.mcp_bridge.fronting import TASKS, Front, declaring_tasks, send, start_front
 from tests.waiting import wait_for
 
 
@@ -61,6 +63,22 @@ def test_an_allowed_call_is_its_result(front: Front) -> None:
     result = call(front, "open__echo", "at once")
     assert result["resultType"] == "complete"
     assert result["content"] == [{"type": "text", "text": "at once"}]
+
+
+def test_an_allowed_call_that_takes_long_becomes_a_task(
+    everything: tuple[Everything, str], tmp_path: Path
+) -> None:
+    front = start_front(tmp_path / "hasty", *everything, ATLAS_HOLD_SECONDS="1")
+    try:
+        text = uuid4().hex
+        task = call(front, "open__slow", text)
+        assert (task["resultType"], task["status"]) == ("task", "working")
+        assert on_task(front, "tasks/get", task["taskId"])["result"]["status"] == "working"
+        on_task(front, "tasks/cancel", task["taskId"])
+        wait_for(lambda: text in front.server.cancelled, "the tool to be cancelled")
+        assert ended(front, task["taskId"])["status"] == "failed"
+    finally:
+        front.gateway.close()
 
 
 def test_a_call_that_is_scored_low_comes_back_as_its_result(front: Front) -> None:
