@@ -23,6 +23,7 @@ from governance.errors import InvalidArguments
 from governance.policy.patterns import BadPattern, Pattern
 
 MAX_STEPS = 1_500_000  # half a second or a second at worst; an ordinary call takes some hundreds
+MAX_LEVELS = 180  # of keywords within keywords, three or four frames each: far below Python's own limit, see _paid
 KEYWORD_STEPS = 10
 REFERENCE_STEPS = 30
 THINGS_PER_STEP = 4
@@ -88,6 +89,7 @@ class _Steps(threading.local):
 
     left = 0
     named = 0  # what a $ref by name costs
+    level = 0
 
 
 _steps = _Steps()
@@ -105,13 +107,10 @@ def _spend(steps: int) -> None:
 def _within_bounds(validator: Validator, instance: Any, named_steps: int) -> Iterator[ValidationError]:
     """The errors one by one. Each is found within MAX_STEPS: whoever asks for the next has time for it."""
     errors = validator.iter_errors(instance)
+    _steps.level = 0
     while True:
         _steps.left, _steps.named = MAX_STEPS, named_steps
-        try:
-            error = next(errors, None)
-        except RecursionError as endless:  # {"$ref": "#"}
-            raise TooComplex("The tool's schema refers to itself without an end, so the call is refused.") from endless
-        if error is None:
+        if (error := next(errors, None)) is None:
             return
         yield error
 
@@ -154,9 +153,16 @@ def _cost_of(name: str) -> Callable[[Any, Any], int]:
 def _paid(keyword: Keyword, cost: Callable[[Any, Any], int]) -> Keyword:
     def paid(validator: Validator, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         _spend(cost(value, instance))
-        for error in keyword(validator, value, instance, schema) or ():
-            _spend(len(error.message) // CHARS_PER_STEP)  # it quotes the value; anyOf keeps all of its branches'
-            yield error
+        # Python's own RecursionError must not come: in the library's Rust part it is a panic, which no edge catches.
+        if _steps.level >= MAX_LEVELS:
+            raise TooComplex("The tool's schema refers to itself without an end, so the call is refused.")
+        _steps.level += 1
+        try:
+            for error in keyword(validator, value, instance, schema) or ():
+                _spend(len(error.message) // CHARS_PER_STEP)  # it quotes the value; anyOf keeps all of its branches'
+                yield error
+        finally:
+            _steps.level -= 1
 
     return paid
 

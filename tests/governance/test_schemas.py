@@ -6,6 +6,7 @@ import pytest
 from jsonschema.exceptions import SchemaError
 from referencing.exceptions import Unresolvable
 
+from governance.canonical import MAX_DEPTH
 from governance.errors import InvalidArguments
 from governance.models import Tool
 from governance.schema_bounds import MAX_STEPS, Bounded, TooComplex, compiled
@@ -115,6 +116,29 @@ def test_a_schema_that_calls_itself_the_meta_schema_is_bounded_as_well():
         "$dynamicAnchor": "meta", "$ref": "https://json-schema.org/draft/2020-12/schema", "pattern": BACKTRACKING,
     }
     assert first_error(schema, {"properties": {"x": TEXT}})
+
+
+def test_a_loop_ends_long_before_the_stack_does():
+    """At the stack's end the library's Rust part panics, with what is no Exception."""
+    loop = Bounded({"type": "object", "$ref": "#", "allOf": [{"$ref": "#"}]})
+
+    def from_below(frames: int) -> None:
+        if frames:
+            from_below(frames - 1)
+            return
+        with pytest.raises(TooComplex, match="without an end"):
+            list(loop.iter_errors({}))
+
+    from_below(60)
+
+
+def test_a_tree_as_deep_as_arguments_may_be_is_checked():
+    children = {"type": "array", "items": {"$ref": "#/$defs/node"}}
+    schema = {"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {"of": children}}}}
+    tree: dict[str, Any] = {}
+    for _ in range(MAX_DEPTH // 2 - 1):
+        tree = {"of": [tree]}
+    assert first_error(schema, tree) == ""
 
 
 def test_nothing_is_fetched():
