@@ -5,7 +5,7 @@ An agent like any other: the official client, over the network, with its token. 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,20 +55,25 @@ class Played:
 
 async def play(url: str, token: str) -> list[Played]:
     """The calls, in the order of their outcomes. Raises DemoFailed, also when time is up."""
+    left: list[asyncio.Task[Any]] = []
     try:
         async with asyncio.timeout(SECONDS_AT_MOST), connected(url, token) as session:
             return [
                 await _finish(session, LOOKED_UP, "auto-approved and executed", is_error=False),
-                await _leave_waiting(session, WAITING),
+                await _leave_waiting(session, WAITING, left),
                 await _finish(session, REFUSED, "auto-approved, refused by the tool", is_error=True),
                 await _finish(session, READ, "allowed by rule sandbox-reads", is_error=False),
-                await _leave_waiting(session, WRITTEN),
+                await _leave_waiting(session, WRITTEN, left),
                 await _finish(session, DENIED, "denied by rule sandbox-rest", is_error=True),
             ]
     except TimeoutError:
         raise DemoFailed(f"the gateway did not answer within {SECONDS_AT_MOST} seconds") from None
     except ExceptionGroup as group:
         raise DemoFailed("; ".join(str(error) for error in _leaves(group))) from group
+    finally:
+        for call in left:
+            call.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -100,21 +105,22 @@ async def _finish(
     return Played(outcome, call[0], (result.meta or {}).get("atlas/reference", ""))
 
 
-async def _leave_waiting(session: ClientSession, made: tuple[str, dict[str, Any]]) -> Played:
-    """Makes the call and goes as soon as it waits for a person: the request lives on without the one who asked."""
+async def _leave_waiting(
+    session: ClientSession, made: tuple[str, dict[str, Any]], left: list[asyncio.Task[Any]]
+) -> Played:
+    """Makes the call and goes on as soon as it waits for a person.
+
+    Nobody cancels it, which would take it back: it is left when the connection ends, and the request lives on.
+    """
     tool, arguments = made
     call = asyncio.create_task(session.call_tool(tool, arguments))
-    try:
-        while not call.done():
-            for request in await open_requests(session):
-                if request["tool"] == tool and request["status"] == "in_review":
-                    return Played("waits for you", tool, request["reference"])
-            await asyncio.wait([call], timeout=ASK_AGAIN_SECONDS)
-        answered = call.result()
-    finally:
-        call.cancel()
-        with suppress(asyncio.CancelledError):
-            await call
+    left.append(call)
+    while not call.done():
+        for request in await open_requests(session):
+            if request["tool"] == tool and request["status"] == "in_review":
+                return Played("waits for you", tool, request["reference"])
+        await asyncio.wait([call], timeout=ASK_AGAIN_SECONDS)
+    answered = call.result()
     if not text_of(answered).startswith(PENDING):
         raise DemoFailed(f"{tool} answered: {text_of(answered)}")
     return Played("waits for you", tool, (answered.structured_content or {}).get("reference", ""))

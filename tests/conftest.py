@@ -4,11 +4,19 @@ Apart already: each worker has a database of its own (pytest-django; tests/gatew
 own folders under tmp_path, and free ports. Shared: Redis.
 """
 
+import os
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+# The same examples on every run, however slow the machine. HYPOTHESIS_PROFILE=explore looks for new ones.
+hypothesis_settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("steady", hypothesis_settings.get_profile("explore"), derandomize=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # Where tests start processes or wait: with workers, these files are begun first, so that none is left over at the end.
 LONG = (
