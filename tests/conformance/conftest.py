@@ -27,15 +27,20 @@ rules:
 """
 
 
+@pytest.fixture(scope="module", params=["2025-11-25", "2026-07-28"])
+def revision(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of tests/conformance/everything, running in a process of its own."""
+def everything(revision: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of tests/conformance/everything, a server of this revision, running in a process of its own."""
     log = tmp_path_factory.mktemp("everything") / "server.log"
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         listener.set_inheritable(True)
         port, number = listener.getsockname()[1], listener.fileno()
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.conformance.everything", str(number)], cwd=ROOT, env=clean_env(),
+            [sys.executable, "-m", "tests.conformance.everything", str(number), revision], cwd=ROOT, env=clean_env(),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=[number],
         )
     yield f"http://127.0.0.1:{port}/mcp"

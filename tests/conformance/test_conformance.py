@@ -6,8 +6,6 @@ for its option --expected-failures. A check that passes although it is named fai
 
 from pathlib import Path
 
-import pytest
-
 from tests.conformance import suite
 from tests.conformance.reviewer import approving
 from tests.gateway import Gateway
@@ -17,7 +15,6 @@ HERE = Path(__file__).parent
 
 
 @needs_npm
-@pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
 def test_the_gateway_passes_the_suite_but_for_what_is_explained(
     revision: str, address: str, gateway: Gateway, tmp_path: Path
 ) -> None:
