@@ -69,7 +69,7 @@ def main() -> None:
     from governance.models.decisions import Source
     from governance.states import Verdict
     from governance.workflow import health, workers
-    from mcp_bridge import gate
+    from mcp_bridge import gate, talk
     from mcp_bridge.auth import Caller
 
     agent, reviewer = Agent.objects.get(), User.objects.get(username="sarah")
@@ -81,7 +81,7 @@ def main() -> None:
     async def report(*note: object) -> None: ...
 
     async def call(tool: str, arguments: dict[str, Any]) -> None:
-        result = await gate.govern(gate.Call(caller, tool, arguments, {}), report)
+        result = await gate.govern(gate.Call(caller, tool, arguments, {}), talk.Client(report))
         assert not result.is_error, result.content[0].text
 
     def wait_until_it_waits() -> None:

@@ -50,12 +50,14 @@ async def test_a_stop_signal_ends_held_calls_but_not_their_requests(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_client_that_goes_away_leaves_its_request(make_gateway: Callable[..., Gateway], way: str) -> None:
+    """It loses its connection; it does not cancel the call, which would take it back."""
     gateway = make_gateway(ATLAS_HOLD_SECONDS="45")
     with suppress(MCPError, asyncio.CancelledError):
         async with connect(gateway.url, way, gateway.agent_token) as agent:
             held = Held(agent, "request_payment_extension", {"beneficiary_id": "BEN-123", "reason": way})
             reference = await held.reference()
-            held.cancel()
+    held.cancel()
+    await held.ended()
     async with connect(gateway.url, way, gateway.agent_token) as agent:
         await wait_for_status(agent, reference, "in_review")
         await asyncio.to_thread(gateway.decide, reference, "APPROVED")
