@@ -177,7 +177,8 @@ def test_nobody_but_a_superuser_edits_owners_members_people_and_tools(sarah):
 
 def test_a_superusers_edit_leaves_its_evidence(boss, sarah):
     agent = make_agent("pay-desk")
-    response = logged_in(boss).post(address(Agent, "change", agent.pk), {"name": "pay-desk", "owner": sarah.pk, "visible_tools": "*"})
+    form = {"name": "pay-desk", "owner": sarah.pk, "visible_tools": "*"}
+    response = logged_in(boss).post(address(Agent, "change", agent.pk), form)
     assert response.status_code == 302
     entry = EvidenceEntry.objects.latest("id")
     assert entry.actor == "reviewer:boss"
