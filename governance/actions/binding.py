@@ -37,6 +37,9 @@ def difference(request: GovernanceRequest) -> str:
         return "There is no approval of this call."
     if request.tool.server.team_id != request.team_id:
         return "The tool server belongs to another team by now."
+    moved_at = request.tool.server.moved_at
+    if moved_at is not None and request.decided_at is not None and moved_at > request.decided_at:
+        return f"The tool server {request.tool.server} was changed after the approval."
     if why := why_not_runnable(request):
         return why
     if request.tool.digest != request.tool_digest:

@@ -211,6 +211,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='toolserver',
+            name='moved_at',
+            field=models.DateTimeField(blank=True, editable=False, help_text='Where it is, or its secrets, were changed.', null=True),
+        ),
+        migrations.AddField(
+            model_name='toolserver',
             name='down_since',
             field=models.DateTimeField(blank=True, editable=False, help_text='It could not be reached.', null=True),
         ),

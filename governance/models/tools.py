@@ -1,6 +1,7 @@
 """Tool servers, their tools and the definitions of tools that people accepted."""
 
-from typing import Self
+from collections.abc import Iterable
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +13,7 @@ from governance.models.people import Team
 from governance.models.visibility import VisibleQuerySet
 
 REMOTE_KINDS = ("http", "sse", "stdio")
+WHERE = frozenset({"kind", "url", "command", "args", "cwd", "sealed"})
 
 
 class ToolServer(Haltable):
@@ -45,6 +47,9 @@ class ToolServer(Haltable):
 
     listed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its tools were last read.")
     last_error = models.CharField(max_length=500, blank=True, editable=False, help_text="Why they could not be read.")
+    moved_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Where it is, or its secrets, were changed."
+    )
     down_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="It could not be reached.")
     instructions = models.TextField(blank=True, editable=False)
 
@@ -55,6 +60,13 @@ class ToolServer(Haltable):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Notes when it moves: what was approved before that was approved for another place."""
+        if self.pk is not None and (update_fields is None or WHERE.intersection(update_fields)):
+            self.moved_at = timezone.now()
+            update_fields = None if update_fields is None else {*update_fields, "moved_at"}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
     @property
     def is_remote(self) -> bool:

@@ -98,6 +98,23 @@ def test_a_call_of_a_changed_tool_goes_back_to_review_and_runs_when_approved_aga
     assert execute(request).status == Status.SUCCEEDED
 
 
+def test_a_call_whose_server_was_moved_after_the_approval_goes_back_to_review(scripted):
+    request = approved()
+    server = request.tool.server
+    server.url = "https://elsewhere.example/mcp"
+    server.save(update_fields=["url"])
+    assert_sent_back(execute(request), scripted, "was changed after the approval")
+    approve(request)
+    assert execute(request).status == Status.SUCCEEDED
+
+
+def test_another_name_for_a_server_sends_nothing_back(scripted):
+    request = approved()
+    request.tool.server.name = "Office"
+    request.tool.server.save(update_fields=["name"])
+    assert execute(request).status == Status.SUCCEEDED
+
+
 def test_a_call_of_a_quarantined_tool_cannot_be_approved(scripted):
     request = make_request()
     Tool.objects.filter(pk=request.tool_id).update(offered_digest="e" * 64)
