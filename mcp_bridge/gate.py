@@ -30,6 +30,8 @@ from mcp_bridge.waiting import until
 
 log = logging.getLogger(__name__)
 
+SESSIONS_OF_AN_AGENT = 4  # whose calls may all be in flight in one process
+
 INTENT = "atlas/intent"
 CONTEXT = "atlas/context"
 
@@ -52,27 +54,29 @@ class Call:
 
 
 class InFlight:
-    """How many calls each session has open."""
+    """How many calls each session and each agent has open, so that none takes a tool server from the others."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def one_more(self, session: str) -> Iterator[None]:
-        """Raises LimitExceeded at the cap."""
-        limit = settings.MAX_CALLS_IN_FLIGHT
-        if self._open[session] >= limit:
-            raise LimitExceeded(
-                f"{limit} calls of this session are already in flight, which is the limit. This call was not accepted; "
-                "repeat it when one of them has answered."
-            )
-        self._open[session] += 1
+    def one_more(self, session: str, agent_id: int) -> Iterator[None]:
+        """Raises LimitExceeded at a cap."""
+        agent, limit = f"agent:{agent_id}", settings.MAX_CALLS_IN_FLIGHT
+        for whose, key, most in (("session", session, limit), ("agent", agent, limit * SESSIONS_OF_AN_AGENT)):
+            if self._open[key] >= most:
+                raise LimitExceeded(
+                    f"{most} calls of this {whose} are already in flight, which is the limit. This call was not "
+                    "accepted; repeat it when one of them has answered."
+                )
+        self._open.update((session, agent))
         try:
             yield
         finally:
-            self._open[session] -= 1
-            if not self._open[session]:
-                del self._open[session]
+            for key in (session, agent):
+                self._open[key] -= 1
+                if not self._open[key]:
+                    del self._open[key]
 
 
 async def govern(call: Call, client: Client) -> Answer:

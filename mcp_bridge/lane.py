@@ -70,7 +70,7 @@ class Lane:
     async def _attempt(self, caller: Caller, params: dict[str, Any]) -> express.Ran | None:
         call = gate.Call(caller, params["name"], params.get("arguments") or {}, params["_meta"])
         try:
-            with self._in_flight.one_more(f"token:{caller.token_id}"):
+            with self._in_flight.one_more(f"token:{caller.token_id}", caller.agent_id):
                 return await express.attempt(call)
         except express.TokenDead:
             raise

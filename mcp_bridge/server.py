@@ -100,9 +100,9 @@ class Handlers:
     async def _call(self, ctx: Any, params: types.CallToolRequestParams, who: Caller) -> gate.Answer:
         arguments = params.arguments or {}
         if own := OWN_TOOLS.get(params.name):
-            with self._questions.one_more(_session(ctx, who)):
+            with self._questions.one_more(_session(ctx, who), who.agent_id):
                 return await _guarded(own.run(who, arguments, ctx.session.report_progress))
-        with self._calls.one_more(_session(ctx, who)):
+        with self._calls.one_more(_session(ctx, who), who.agent_id):
             await _check_param_headers(ctx, who, params.name, arguments)
             return await gate.govern(gate.Call(who, params.name, arguments, _meta(ctx)), client_of(ctx))
 
@@ -150,7 +150,7 @@ class Handlers:
     @contextmanager
     def _one_more_question(self, ctx: Any, who: Caller) -> Iterator[None]:
         try:
-            with self._questions.one_more(_session(ctx, who)):
+            with self._questions.one_more(_session(ctx, who), who.agent_id):
                 yield
         except GovernanceError as refused:
             raise MCPError(code=types.INVALID_REQUEST, message=str(refused)) from refused

@@ -161,7 +161,8 @@ async def test_calls_at_once_are_capped_as_those_of_the_sdk(
     token: str, scripted: type[Scripted], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAX_CALLS_IN_FLIGHT = 1
-    with asgi._calls.one_more(f"token:{(await asgi.callers.find(token)).token_id}"):
+    caller = await asgi.callers.find(token)
+    with asgi._calls.one_more(f"token:{caller.token_id}", caller.agent_id):
         answer = await post(token, call())
     assert answer.result["isError"]
     assert "already in flight" in json.dumps(answer.json)

@@ -172,7 +172,7 @@ async def neighbours(stage: Stage, busy: "asyncio.Future[Any]") -> int:
     return served
 
 
-@pytest.mark.parametrize("sessions", [0, 16])  # 256 in flight, as many as wait for one server
+@pytest.mark.parametrize("sessions", [0, 20])  # far more than an agent may have in flight
 def test_a_thousand_calls_at_once_get_a_result_or_a_refusal_each(stage: Stage, sessions: int) -> None:
     before, called, size = stage.rows(), stage.server.count("tools/call"), stage.megabytes
 
