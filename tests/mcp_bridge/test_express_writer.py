@@ -102,7 +102,7 @@ async def test_the_end_stores_what_waits_and_a_later_call_begins_again(writer: W
     made = await calls(21)
     admissions = [asyncio.ensure_future(writer.admit(call)) for call in made[:20]]
     await asyncio.sleep(0)
-    assert await asyncio.to_thread(writer.stop, 30)
+    assert await asyncio.to_thread(writer.stop, 120)
     async with asyncio.timeout(30):
         assert await asyncio.gather(*admissions) == [True] * 20
         assert await writer.admit(made[20]) is True
