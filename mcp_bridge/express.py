@@ -25,11 +25,12 @@ from governance.policy import Effect, evaluate
 from governance.rulings import Ruling, policy_call
 from governance.states import Status
 from governance.toolservers import ToolResult, backend_of, running_request
-from mcp_bridge import catalog, database, present, status
+from mcp_bridge import catalog, database, present
 from mcp_bridge.auth import Caller, callers
 from mcp_bridge.downstream import live
 from mcp_bridge.downstream.remote import at_home
 from mcp_bridge.downstream.servers import pool
+from mcp_bridge.own import OWN_TOOLS
 from mcp_bridge.snapshot import Offer, Snapshot, snapshots
 from mcp_bridge.writer import writer
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OWN_TOOLS = frozenset({status.NAME, "wait_for_decision", "cancel_request"})  # the gateway's, whoever else has them
 INTENT, CONTEXT = "atlas/intent", "atlas/context"  # in a call's _meta
 MAX_RUNNING = 512  # calls of this process between their admission and their end
 MAX_RULINGS = 4  # a team that is administered all the time: the long way then

@@ -113,7 +113,7 @@ def read_tools(server: ToolServer) -> list[Tool]:
     """
     try:
         definitions = backend_of(server).list_tools()
-    except Exception as error:
+    except GovernanceError as error:
         ToolServer.objects.filter(pk=server.pk).update(
             last_error=str(error)[:500], down_since=Coalesce("down_since", timezone.now(), output_field=DateTimeField())
         )

@@ -26,7 +26,6 @@ from governance.models.tools import DefinitionVerdict
 from reviews.admin.base import ReadOnlyAdmin, SeenLikeMixin, VisibleChoiceFilter
 from reviews.admin.definition_page import DefinitionPage, marks_of, page_of
 from reviews.admin.halts import WhyForm, may_halt_somewhere
-from reviews.admin.notices import waiting_versions
 from reviews.admin.site import site
 
 MOST_AT_ONCE = 100
@@ -69,7 +68,7 @@ class WaitingFilter(admin.SimpleListFilter):
                 return queryset.filter(verdict=DefinitionVerdict.ACCEPTED)
             case "all":
                 return queryset
-        return waiting_versions(queryset)
+        return queryset.pending()
 
 
 class ServerOfVersion(VisibleChoiceFilter):
@@ -150,7 +149,7 @@ class ToolVersionAdmin(SeenLikeMixin, ReadOnlyAdmin):
             version = self.get_object(request, str(version.pk))
             return self._show(request, version, str(error), 409 if isinstance(error, WrongState) else 400)
         self.message_user(request, f"The definition of {version.tool} is {verdict}ed.", messages.SUCCESS)
-        rest = waiting_versions(self.get_queryset(request)).filter(tool__server=version.tool.server_id)
+        rest = self.get_queryset(request).pending().filter(tool__server=version.tool.server_id)
         following = rest.order_by("-id").first()
         return HttpResponseRedirect(_address(following) if following else reverse(
             "admin:governance_toolversion_changelist"

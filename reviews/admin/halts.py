@@ -25,7 +25,7 @@ _REQUESTS_OF: dict[type, str] = {Agent: "agent", Tool: "tool", ToolServer: "tool
 
 STATES = {
     "Halted": "danger", "Off": "info", "Withdrawn": "info", "To accept": "warning", "Not read yet": "warning",
-    "Error": "danger", "Runs": "success", "Up": "success", "Offered": "success",
+    "Down": "danger", "Runs": "success", "Up": "success", "Offered": "success",
 }
 
 

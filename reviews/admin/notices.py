@@ -2,24 +2,17 @@
 
 from typing import Any
 
-from django.db.models import F, Model, QuerySet
+from django.db.models import Model
 
 from governance.models import Agent, Team, Tool, ToolServer, ToolVersion, User
-from governance.models.tools import DefinitionVerdict
 
 MOST = 10  # of each; the lists have the rest
 MOST_COUNTED = 1000
 
 
-def waiting_versions(rows: QuerySet) -> QuerySet:
-    """What a person has to look at: offered now, not the one that counts, not rejected. Also one accepted long ago."""
-    offered = rows.filter(tool__withdrawn_at=None, digest=F("tool__offered_digest"))
-    return offered.exclude(tool__digest=F("digest")).exclude(verdict=DefinitionVerdict.REJECTED)
-
-
 def count_waiting(user: User) -> int:
     """How many definitions of this person's teams wait; MOST_COUNTED stands for more."""
-    return len(waiting_versions(ToolVersion.objects.visible_to(user)).values_list("pk")[:MOST_COUNTED])
+    return len(ToolVersion.objects.visible_to(user).pending().values_list("pk")[:MOST_COUNTED])
 
 
 def notices(user: User) -> dict[str, Any]:

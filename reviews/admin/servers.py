@@ -21,7 +21,6 @@ from governance.models import Team, ToolServer, ToolVersion
 from reviews.admin.base import SuperusersEditMixin
 from reviews.admin.definitions import accept_several
 from reviews.admin.halts import STATES, HaltableAdmin
-from reviews.admin.notices import waiting_versions
 from reviews.admin.server_form import ToolServerForm, where
 from reviews.admin.site import site
 from reviews.admin.tokens import confirm
@@ -62,13 +61,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
 
     @display(description="state", label=STATES)
     def state(self, server: ToolServer) -> str:
-        if server.is_halted:
-            return "Halted"
-        if not server.enabled:
-            return "Off"
-        if server.last_error:
-            return "Error"
-        return "Up" if server.listed_at or not server.is_remote else "Not read yet"
+        return "Not read yet" if server.state == "new" else server.state.capitalize()
 
     @admin.display(description="tools", ordering="tools_now")
     def tool_count(self, server: ToolServer) -> str:
@@ -183,7 +176,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
     @action(description="Accept what it offers …", url_path="accept-offered", permissions=["halt"])
     def accept_offered(self, request: HttpRequest, object_id: str) -> HttpResponse:
         server = self._server(request, object_id)
-        rows = waiting_versions(ToolVersion.objects.filter(tool__server=server))
+        rows = ToolVersion.objects.filter(tool__server=server).pending()
         return accept_several(self, request, rows, back=_page(server), title=f"Accept what {server} offers")
 
     def _server(self, request: HttpRequest, object_id: str) -> ToolServer:
