@@ -39,7 +39,8 @@ def begin_process() -> None:
         from twisted.internet import reactor  # only daphne's own reactor; importing it elsewhere would install one
 
         _bound_bodies()
-        reactor.callWhenRunning(begin_loop)
+        # A moment later: Twisted tells of its start before the loop under it runs.
+        reactor.callWhenRunning(reactor.callLater, 0, begin_loop)
         reactor.addSystemEventTrigger("before", "shutdown", _stop_under_twisted)
 
 

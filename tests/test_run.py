@@ -124,6 +124,8 @@ def test_the_first_run_shows_its_secrets_once_and_keeps_everything(installation)
     secrets = secrets_in(first)
     assert {(row["tool"], row["status"]) for row in installation.requests(secrets["api_token"])} == STATUSES
     assert first.count(secrets["password"]) == 1
+    log = (installation.folder / "stderr.log").read_text()
+    assert log.count("tool server default/sandbox is open") == 1  # once, in the server's own loop
     assert f'claude mcp add --transport sse atlas {installation.url}/mcp/sse --header "Authorization: Bearer ' in first
     assert installation.interrupt() == 0
 
