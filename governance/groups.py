@@ -9,7 +9,7 @@ REVIEWERS = "Reviewers"
 # What a reviewer may look at in the admin, there narrowed to their own teams by visible_to.
 VIEWED = (
     "agent", "agenttoken", "agentwebhook", "assessment", "decision", "evidenceentry", "execution", "governancerequest",
-    "membership", "outboxevent", "team", "tool", "toolserver", "transition", "user", "webhookdelivery",
+    "membership", "outboxevent", "question", "team", "tool", "toolserver", "transition", "user", "webhookdelivery",
 )
 
 

@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from reviews import urls_connect, urls_seeing, urls_shell
 from reviews.views.halts import halt, halts, resume
 from reviews.views.history import history
 from reviews.views.home import home
@@ -26,4 +27,7 @@ urlpatterns = [
     path("halts/", halts, name="halts"),
     path("halts/<str:kind>/<int:pk>/halt/", halt, name="halt"),
     path("halts/<str:kind>/<int:pk>/resume/", resume, name="resume"),
+    *urls_seeing.urlpatterns,
+    *urls_connect.urlpatterns,
+    *urls_shell.urlpatterns,
 ]

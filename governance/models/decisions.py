@@ -1,5 +1,8 @@
 """A verdict on a request: a person's, or the workflow's own below the risk threshold. Written once, never edited."""
 
+import json
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -33,12 +36,19 @@ class Decision(models.Model):
     )
     verdict = models.CharField(max_length=8, choices=Verdict)
     reason = models.TextField(blank=True)
+    # What was approved, when the reviewer edited the call (RFC 8785); empty: the arguments as the agent sent them.
+    arguments_json = models.TextField(blank=True, editable=False)
+    arguments_digest = models.CharField(max_length=64, blank=True, editable=False)
     source = models.CharField(max_length=10, choices=Source)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = RequestPartQuerySet.as_manager()
 
     class Meta:
+        # How long people took, lately.
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(reviewer__isnull=False), name="decision_of_a_person"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["request", "reviewer", "round"], name="one_decision_per_reviewer_and_round"
@@ -55,6 +65,15 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.decided_by}"
+
+    @property
+    def is_edited(self) -> bool:
+        return bool(self.arguments_json)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What was approved."""
+        return json.loads(self.arguments_json) if self.is_edited else self.request.arguments
 
     @property
     def decided_by(self) -> str:

@@ -41,7 +41,8 @@ class RequestQuerySet(VisibleQuerySet):
     def with_parts(self) -> Self:
         """What a list row or a card shows, in one query."""
         return self.select_related(
-            "team", "agent", "agent__owner", "tool", "tool__server", "assessment", "execution", "policy_version"
+            "team", "agent", "agent__owner", "tool", "tool__server", "assessment", "execution", "policy_version",
+            "claimed_by",
         )
 
 
@@ -85,8 +86,18 @@ class GovernanceRequest(models.Model):
     deadline = models.DateTimeField(editable=False)
     started_at = models.DateTimeField(null=True, editable=False, help_text="First step of the workflow ran.")
     decided_at = models.DateTimeField(null=True, editable=False)
+    release_at = models.DateTimeField(
+        null=True, editable=False, help_text="Until then the approval can be undone, and the call does not run."
+    )
     finalized_at = models.DateTimeField(null=True, editable=False, help_text="The workflow has seen the decision.")
     finished_at = models.DateTimeField(null=True, editable=False)
+
+    # Which person reads the case now, so that two do not. Others may take it over; nothing else is locked by it.
+    claimed_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="claimed_requests", editable=False
+    )
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    claim_note = models.CharField(max_length=500, blank=True, editable=False, help_text="Of who handed it over.")
 
     objects = RequestQuerySet.as_manager()
 
@@ -115,6 +126,10 @@ class GovernanceRequest(models.Model):
             models.Index(fields=["team", "deadline", "id"], condition=Q(status="in_review"), name="queue_by_deadline"),
             models.Index(
                 fields=["team", "-risk_score", "deadline", "id"], condition=Q(status="in_review"), name="queue_by_risk"
+            ),
+            models.Index(
+                fields=["claimed_by", "deadline", "id"], condition=Q(status="in_review", claimed_by__isnull=False),
+                name="queue_claimed",
             ),
             # Sweeper, reconciler and nudge look only at what is not finished.
             models.Index(fields=["deadline"], condition=Q(status__in=sorted(OPEN)), name="request_open_by_deadline"),
@@ -155,6 +170,18 @@ class GovernanceRequest(models.Model):
     @property
     def is_waiting(self) -> bool:
         return self.status == Status.IN_REVIEW and not self.is_overdue
+
+    @property
+    def claimant(self) -> User | None:
+        """Who reads the case now; a claim that has run out is none."""
+        if self.claimed_by_id is None or self.claimed_until is None or self.claimed_until <= timezone.now():
+            return None
+        return self.claimed_by
+
+    @property
+    def is_undoable(self) -> bool:
+        """Approved by a person a moment ago: not released yet, so the approval can be taken back."""
+        return self.status == Status.APPROVED and self.release_at is not None and self.release_at > timezone.now()
 
     def why_parked(self) -> str:
         """Which halt holds this open request, and why; empty when none does. It can be rejected, not approved."""

@@ -45,6 +45,11 @@ class ToolServer(Haltable):
         blank=True, help_text="Prompts that agents may use, one pattern with * per line; empty: none."
     )
 
+    # How ids in arguments become names, and which tool knows them (governance/insight.py).
+    resolvers = models.JSONField(
+        default=list, blank=True,
+        help_text='[{"pattern": "CUST-[0-9]+", "tool": "get_customer", "argument": "id", "name": "/name"}]',
+    )
     listed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its tools were last read.")
     last_error = models.CharField(max_length=500, blank=True, editable=False, help_text="Why they could not be read.")
     moved_at = models.DateTimeField(
@@ -118,6 +123,15 @@ class Tool(Haltable):
     annotations = models.JSONField(default=dict, help_text="MCP tool annotations: readOnlyHint, idempotentHint …")
     meta = models.JSONField(default=dict, blank=True, help_text="The definition's _meta.")
     enabled = models.BooleanField(default=True)
+    # What a reviewer is shown before the call runs (governance/insight.py).
+    preview = models.JSONField(
+        default=dict, blank=True,
+        help_text='A read-only tool of the same server: {"dry_run": "NAME"}, or {"read": "NAME", '
+        '"arguments": {"id": "/customer_id"}, "after": {"/limit": "/new_limit"}}',
+    )
+    reversibility = models.CharField(
+        max_length=200, blank=True, help_text="In words: reversible until the next pay run."
+    )
     # SHA-256 of the accepted definition (governance/definitions.py); empty before the first acceptance.
     digest = models.CharField(max_length=64, blank=True, editable=False)
     offered_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -208,3 +222,18 @@ class ToolVersion(models.Model):
     def is_offered(self) -> bool:
         """What the server offers now; an older one cannot be accepted any more."""
         return self.tool.withdrawn_at is None and self.digest == self.tool.offered_digest
+
+
+class EntityName(models.Model):
+    """What an id in arguments is called, as its tool server said."""
+
+    server = models.ForeignKey(ToolServer, on_delete=models.CASCADE, related_name="entity_names")
+    value = models.CharField(max_length=100)
+    name = models.CharField(max_length=200, blank=True, help_text="Empty: the server knows none.")
+    looked_up_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["server", "value"], name="one_name_per_entity")]
+
+    def __str__(self) -> str:
+        return self.name or self.value
