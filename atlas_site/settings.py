@@ -322,6 +322,8 @@ RUN_WORKERS = env_bool("ATLAS_RUN_WORKERS", "pytest" not in sys.modules)
 # -- governance ------------------------------------------------------------------------------
 
 DEADLINE_SECONDS = env_int("ATLAS_DEADLINE_SECONDS", 24 * 3600, low=1, high=365 * 24 * 3600)
+# How long a reviewer can undo an approval in the console before the call runs.
+UNDO_SECONDS = min(env_int("ATLAS_UNDO_SECONDS", 5), 60)
 HOLD_SECONDS = min(env_int("ATLAS_HOLD_SECONDS", 10), 45)
 RISK_THRESHOLD = 70  # Article 14 triage of the original governance logic: below it, no person is asked
 MAX_OPEN_REQUESTS_PER_AGENT = env_int("ATLAS_MAX_OPEN_REQUESTS_PER_AGENT", 100, low=1)

@@ -3,7 +3,7 @@
     received → scoring → approved | in_review | denied
     in_review → approved | denied | expired | cancelled
     approved → executing → succeeded | failed | outcome_unknown
-    approved → expired | in_review                      (sent back: something differs from what was approved)
+    approved → expired | in_review       (undone in time, or sent back: something differs from what was approved)
 
 Silence is never consent: an open request past its deadline only ever becomes expired.
 """

@@ -134,10 +134,18 @@ def make_request(
             request, reviewer=reviewer or make_reviewer(team=team), reason=reason, source=Source.CONSOLE,
             verdict=Verdict.REJECTED if status == Status.DENIED else Verdict.APPROVED,
         )
+        release_now(request)
     if status in (Status.EXECUTING, Status.SUCCEEDED, Status.FAILED, Status.OUTCOME_UNKNOWN):
         _execute(request, status, result, error)
     request.refresh_from_db()
     assert request.status == status, f"made {request.status}, not {status}"
+    return request
+
+
+def release_now(request: GovernanceRequest) -> GovernanceRequest:
+    """Lets the time for an undo pass."""
+    GovernanceRequest.objects.filter(pk=request.pk).update(release_at=None)
+    request.release_at = None
     return request
 
 

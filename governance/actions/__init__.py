@@ -12,10 +12,13 @@ from governance.actions.administer import (
     issue_api_token,
     revoke_token,
 )
+from governance.actions.ask import answer, ask
 from governance.actions.assess import assess, begin_scoring, triage
 from governance.actions.cancel import cancel
-from governance.actions.decide import decide
+from governance.actions.claim import claim, hand_over, release
+from governance.actions.decide import decide, decide_alike, why_not_alike
 from governance.actions.execute import claim_execution, record_outcome, resolve_abandoned, run_tool
+from governance.actions.extend import extend
 from governance.actions.finalize import expire, finalize
 from governance.actions.halt import halt, resume
 from governance.actions.policies import activate_policy, save_policy
@@ -30,6 +33,7 @@ from governance.actions.tool_servers import (
     replace_secrets,
     sync_tools,
 )
+from governance.actions.undo import undo
 from governance.actions.webhooks import (
     disable_webhook,
     enable_webhook,
@@ -40,10 +44,10 @@ from governance.actions.webhooks import (
 )
 
 __all__ = [
-    "accept_all_offered", "accept_definition", "activate_policy", "add_tool_server", "assess", "begin_scoring",
-    "cancel", "claim_execution", "create_agent", "create_reviewer", "decide", "disable_webhook", "enable_webhook",
-    "expire", "finalize", "halt", "install_builtin_tools", "issue_agent_token", "issue_api_token", "read_tools",
-    "receive", "record_outcome", "reject_definition", "remove_webhook", "replace_secrets", "resolve_abandoned",
-    "resume", "revoke_token", "rotate_webhook_secret", "run_tool", "save_policy", "send_again", "set_agent_webhook",
-    "sync_tools", "triage",
+    "accept_all_offered", "accept_definition", "activate_policy", "add_tool_server", "answer", "ask", "assess",
+    "begin_scoring", "cancel", "claim", "claim_execution", "create_agent", "create_reviewer", "decide", "decide_alike",
+    "disable_webhook", "enable_webhook", "expire", "extend", "finalize", "halt", "hand_over", "install_builtin_tools",
+    "issue_agent_token", "issue_api_token", "read_tools", "receive", "record_outcome", "reject_definition", "release",
+    "remove_webhook", "replace_secrets", "resolve_abandoned", "resume", "revoke_token", "rotate_webhook_secret",
+    "run_tool", "save_policy", "send_again", "set_agent_webhook", "sync_tools", "triage", "undo", "why_not_alike",
 ]

@@ -1,80 +1,160 @@
 """decide: a person's verdict on exactly this request. The row is the truth; the event only wakes the workflow."""
 
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from governance.actions.binding import why_not_runnable
+from governance.actions.claim import Claimed, why_claimed
 from governance.actions.moves import DECIDED, _move, emit, record, reviewer_actor
-from governance.errors import AlreadyDecided, InvalidArguments, NotAllowed, WrongState
+from governance.actions.waiting import check_waiting, may_decide
+from governance.canonical import bound_arguments
+from governance.changes import changes
+from governance.errors import AlreadyDecided, GovernanceError, InvalidArguments, WrongState
 from governance.models import Decision, GovernanceRequest, User
 from governance.models.decisions import Source
 from governance.models.evidence import Fact
-from governance.states import Status, Verdict
+from governance.schemas import validate_arguments
+from governance.states import Verdict
 
 MAX_DECISION_REASON_CHARS = 4_000
+MAX_ALIKE = 50
+LOW_TIER = 70  # from this risk on, each call gets a person's eyes of its own, whatever a rule's threshold says
 
 
 def decide(
-    request: GovernanceRequest, *, reviewer: User, verdict: Verdict, reason: str = "", source: Source
+    request: GovernanceRequest, *, reviewer: User, verdict: Verdict, reason: str = "", source: Source,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Decision:
     """The decision, new or the same reviewer's equal one from before.
 
-    Raises NotAllowed (no right, own agent), AlreadyDecided (by whom and when), WrongState (not waiting, expired; an
-    approval of what is halted or denied by policy) and InvalidArguments (reason too long). Of several at once exactly
-    one wins.
+    `arguments` is the call as the reviewer edited it: with an approval, it runs instead of what the agent sent. An
+    approval in the console is released after UNDO_SECONDS. Raises NotAllowed (no right, own agent), AlreadyDecided (by
+    whom and when), Claimed (console: somebody else reads it), WrongState (not waiting, expired; an approval of what is
+    halted or denied by policy), InvalidArguments (reason too long; the edited call does not fit the tool's schema) and
+    LimitExceeded (the edited call is too large). Of several at once exactly one wins.
     """
     reason = reason.strip()
     if len(reason) > MAX_DECISION_REASON_CHARS:
-        raise InvalidArguments(f"The reason has more than {MAX_DECISION_REASON_CHARS:,} characters. Shorten it.")
+        limit = f"{MAX_DECISION_REASON_CHARS:,}"
+        raise InvalidArguments(_("The reason has more than %(limit)s characters. Shorten it.") % {"limit": limit})
     with transaction.atomic():
-        request = GovernanceRequest.objects.with_parts().get(pk=request.pk)
-        if why := request.why_not_decided_by(reviewer):
-            raise NotAllowed(why)
-        if same := _same_decision(request, reviewer, verdict):
+        request = may_decide(request, reviewer)
+        edited = _edited(request, verdict, arguments)
+        if same := _same_decision(request, reviewer, verdict, edited):
             return same
-        _check_waiting(request)
-        if verdict is Verdict.APPROVED and (why := why_not_runnable(request)):
-            raise WrongState(f"{why} It cannot be approved now; you can still reject it.")
-        now = timezone.now()
-        actor = reviewer_actor(reviewer)
+        check_waiting(request)
+        if source == Source.CONSOLE and request.claimant not in (None, reviewer):
+            raise Claimed(why_claimed(request))
+        if verdict is Verdict.APPROVED and (why := why_not_runnable(request, edited["arguments_json"])):
+            raise WrongState(_("%(why)s It cannot be approved now; you can still reject it.") % {"why": why})
+        now, actor = timezone.now(), reviewer_actor(reviewer)
+        undoable = settings.UNDO_SECONDS if source == Source.CONSOLE and verdict is Verdict.APPROVED else 0
+        release_at = now + timedelta(seconds=undoable) if undoable else None
         try:
-            _move(request, verdict.status, actor=actor, user=reviewer, now=now, reason=reason, decided_at=now)
+            _move(
+                request, verdict.status, actor=actor, user=reviewer, now=now, reason=reason, decided_at=now,
+                release_at=release_at,
+            )
         except WrongState:
-            if same := _same_decision(request, reviewer, verdict):  # the same call sent twice at once
+            if same := _same_decision(request, reviewer, verdict, edited):  # the same call sent twice at once
                 return same
-            _check_waiting(GovernanceRequest.objects.get(pk=request.pk))
+            check_waiting(GovernanceRequest.objects.get(pk=request.pk))
             raise
         decision = Decision.objects.create(
             request=request, round=request.round, reviewer=reviewer, verdict=verdict, reason=reason, source=source,
-            created_at=now,
+            created_at=now, **edited,
         )
-        record(
-            request, Fact.DECIDED, actor=actor, now=now, verdict=str(verdict), reason=reason, source=str(source),
-            arguments_digest=request.arguments_digest, tool_digest=request.tool_digest, round=request.round,
-        )
-        emit(request, DECIDED, kind="decision" if request.round == 1 else f"decision-{request.round}")
+        _leave_evidence(decision, actor)
+        kind = "decision" if request.round == 1 else f"decision-{request.round}"
+        emit(request, DECIDED, kind=kind, not_before=release_at)
     return decision
 
 
-def _same_decision(request: GovernanceRequest, reviewer: User, verdict: Verdict) -> Decision | None:
+def _edited(request: GovernanceRequest, verdict: Verdict, arguments: Mapping[str, Any] | None) -> dict[str, str]:
+    """The decision's own arguments, checked as the agent's were; empty when they are what the agent sent."""
+    unchanged = {"arguments_json": "", "arguments_digest": ""}
+    if arguments is None:
+        return unchanged
+    if verdict is not Verdict.APPROVED:
+        raise InvalidArguments(_("Only a call that is approved can be edited."))
+    text, arguments_digest = bound_arguments(arguments)
+    if arguments_digest == request.arguments_digest:
+        return unchanged
+    validate_arguments(request.tool, arguments)
+    return {"arguments_json": text, "arguments_digest": arguments_digest}
+
+
+def _leave_evidence(decision: Decision, actor: str) -> None:
+    request, now = decision.request, decision.created_at
+    approved = decision.arguments_digest or request.arguments_digest
+    if decision.is_edited:
+        record(
+            request, Fact.EDITED, actor=actor, now=now, before=request.arguments_digest, after=approved,
+            paths=[change.path for change in changes(request.arguments, decision.arguments)],
+        )
+    record(
+        request, Fact.DECIDED, actor=actor, now=now, verdict=str(decision.verdict), reason=decision.reason,
+        source=str(decision.source), arguments_digest=approved, tool_digest=request.tool_digest, round=request.round,
+    )
+
+
+def _same_decision(
+    request: GovernanceRequest, reviewer: User, verdict: Verdict, edited: Mapping[str, str]
+) -> Decision | None:
     """This reviewer's equal decision, None when there is no decision at all. Raises AlreadyDecided for another one.
 
     One look at the rows: between two, somebody could decide.
     """
     decision = request.decisions.filter(round=request.round).select_related("reviewer").order_by("id").last()
-    if decision is None or (decision.reviewer_id == reviewer.pk and decision.verdict == verdict):
+    if decision is None or (
+        decision.reviewer_id == reviewer.pk and decision.verdict == verdict
+        and decision.arguments_digest == edited["arguments_digest"]
+    ):
         return decision
-    raise AlreadyDecided(
-        f"{request.reference} is already decided: {decision.get_verdict_display().lower()} by {decision.decided_by} "
-        f"at {localtime(decision.created_at):%Y-%m-%d %H:%M:%S %Z}."
-    )
+    raise AlreadyDecided(_("%(reference)s is already decided: %(verdict)s by %(person)s at %(at)s.") % {
+        "reference": request.reference, "verdict": decision.get_verdict_display().lower(),
+        "person": decision.decided_by, "at": f"{localtime(decision.created_at):%Y-%m-%d %H:%M:%S %Z}",
+    })  # fmt: skip
 
 
-def _check_waiting(request: GovernanceRequest) -> None:
-    """Raises the reason why nobody can decide this undecided request now."""
-    if request.status == Status.EXPIRED or request.is_overdue:
-        raise WrongState(f"{request.reference} expired at {localtime(request.deadline):%Y-%m-%d %H:%M:%S %Z}.")
-    if request.status != Status.IN_REVIEW:
-        status = request.get_status_display().lower()
-        raise WrongState(f"{request.reference} is {status}; nothing waits for a decision.")
+# -- several calls that are the same ----------------------------------------------------------
+
+
+def decide_alike(
+    requests: Sequence[GovernanceRequest], *, reviewer: User, verdict: Verdict, reason: str = "", source: Source
+) -> list[tuple[GovernanceRequest, Decision | GovernanceError]]:
+    """Decides each of these identical calls by itself: what one of them met does not touch the others.
+
+    Raises InvalidArguments when they are not alike (`why_not_alike`).
+    """
+    if why := why_not_alike(requests):
+        raise InvalidArguments(why)
+    outcomes: list[tuple[GovernanceRequest, Decision | GovernanceError]] = []
+    for request in requests:
+        try:
+            outcomes.append(
+                (request, decide(request, reviewer=reviewer, verdict=verdict, reason=reason, source=source))
+            )
+        except GovernanceError as refusal:
+            outcomes.append((request, refusal))
+    return outcomes
+
+
+def why_not_alike(requests: Sequence[GovernanceRequest]) -> str:
+    """Why these cannot be decided in one act; empty when they can: one tool, one text of arguments, low risk."""
+    if not 2 <= len(requests) <= MAX_ALIKE:
+        return _("Choose from 2 to %(limit)d requests.") % {"limit": MAX_ALIKE}
+    if len({(request.tool_id, request.tool_digest, request.arguments_digest) for request in requests}) > 1:
+        return _("Only calls of one tool with exactly the same arguments can be decided together.")
+    for request in requests:
+        assessment = getattr(request, "assessment", None)
+        if assessment is None or assessment.failure or assessment.risk_score >= LOW_TIER:
+            return _("%(reference)s is not of low risk. Decide it by itself.") % {"reference": request.reference}
+    return ""

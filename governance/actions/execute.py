@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from governance.actions.binding import difference, send_back
+from governance.actions.binding import approval_of, difference, digest_that_runs, send_back
 from governance.actions.finalize import expire
 from governance.actions.moves import GATEWAY, _move, hold_still, record
 from governance.canonical import canonical, digest
@@ -23,7 +23,7 @@ from governance.errors import DownstreamFailed, DownstreamUnknown, WrongState
 from governance.models import Execution, GovernanceRequest
 from governance.models.evidence import Fact
 from governance.process import identity, is_dead
-from governance.states import Status, Verdict
+from governance.states import Status
 from governance.toolservers import ToolResult, backend_of, running_request
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,14 @@ class StillExecuting(WrongState):
         self.retry_at = retry_at
 
 
+class NotReleased(StillExecuting):
+    """The approval can still be undone; ask again at `retry_at`."""
+
+    def __init__(self, reference: str, retry_at: datetime) -> None:
+        WrongState.__init__(self, f"The approval of {reference} can still be undone.")
+        self.retry_at = retry_at
+
+
 def claim_execution(request_id: UUID | str) -> Execution | None:
     """The claim to run this request now, or None when there is nothing (left) to run. Safe to repeat.
 
@@ -53,6 +61,8 @@ def claim_execution(request_id: UUID | str) -> Execution | None:
         return _take_over(request)
     if request.status != Status.APPROVED or expire(request):
         return None
+    if request.is_undoable:
+        raise NotReleased(request.reference, request.release_at)
     with transaction.atomic():
         hold_still(request.team_id)
         now, request = timezone.now(), _load(request_id)
@@ -66,7 +76,7 @@ def claim_execution(request_id: UUID | str) -> Execution | None:
             request=request, claimed_by=identity(), claimed_at=now, lease_until=lease(now)
         )
         record(
-            request, Fact.EXECUTED, actor=GATEWAY, now=now, arguments_digest=request.arguments_digest,
+            request, Fact.EXECUTED, actor=GATEWAY, now=now, arguments_digest=digest_that_runs(request),
             tool=request.tool.exposed_name, tool_digest=request.tool_digest, attempt=1,
         )
     return execution
@@ -107,7 +117,7 @@ def record_outcome(request_id: UUID | str) -> str:
         _move(request, _end_of(execution), actor=GATEWAY, now=now, reason=execution.error)
         record(
             request, Fact.OUTCOME, actor=GATEWAY, now=now, is_error=execution.is_error,
-            is_unknown=execution.is_unknown, error=execution.error, arguments_digest=request.arguments_digest,
+            is_unknown=execution.is_unknown, error=execution.error, arguments_digest=digest_that_runs(request),
             result_digest=digest(canonical(execution.result)) if execution.result is not None else "",
         )
     return str(request.status)
@@ -150,7 +160,7 @@ def _claim_again(request: GovernanceRequest, execution: Execution) -> Execution 
         if taken != 1:
             raise StillExecuting(request.reference, lease(now))
         record(
-            request, Fact.EXECUTED, actor=GATEWAY, now=now, arguments_digest=request.arguments_digest,
+            request, Fact.EXECUTED, actor=GATEWAY, now=now, arguments_digest=digest_that_runs(request),
             tool=request.tool.exposed_name, attempt=execution.attempts + 1,
         )
     execution.refresh_from_db(fields=["claimed_by", "claimed_at", "lease_until", "attempts"])
@@ -161,11 +171,14 @@ def _bound_arguments(request: GovernanceRequest) -> Mapping[str, Any]:
     """The approved arguments, after a last look that this call may still run. Raises DownstreamFailed."""
     if digest(request.arguments_json) != request.arguments_digest:
         raise DownstreamFailed("The stored arguments are not the ones that were approved. Nothing was run.")
-    if not request.decisions.filter(round=request.round, verdict=Verdict.APPROVED).exists():
+    approval = approval_of(request)
+    if approval is None:
         raise DownstreamFailed("There is no approval of this call. Nothing was run.")
     if request.tool.digest != request.tool_digest:
         raise DownstreamFailed("The tool's definition is not the one that was approved. Nothing was run.")
-    return json.loads(request.arguments_json)
+    if approval.is_edited and digest(approval.arguments_json) != approval.arguments_digest:
+        raise DownstreamFailed("The edited arguments are not the ones that were approved. Nothing was run.")
+    return json.loads(approval.arguments_json or request.arguments_json)
 
 
 def _note_return(

@@ -104,11 +104,14 @@ def hold_still(team_id: int) -> int:
         return cursor.fetchone()[0]
 
 
-def emit(request: GovernanceRequest, name: str, *, kind: str, number: int = 1) -> OutboxEvent:
-    """Puts an event for the workflow into the outbox; it leaves after commit."""
+def emit(
+    request: GovernanceRequest, name: str, *, kind: str, number: int = 1, not_before: datetime | None = None
+) -> OutboxEvent:
+    """Puts an event for the workflow into the outbox; it leaves after commit, and not before the given moment."""
     event = OutboxEvent.objects.create(
         event_id=f"request:{request.pk}:{kind}:{number}", name=name, request=request,
         data={"request_id": str(request.pk), "reference": request.reference},
+        **({"not_before": not_before} if not_before else {}),
     )
     announce_work(RELAY)
     return event

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from governance.models.agents import Agent
 from governance.models.people import Membership, Role, Team, User
@@ -196,11 +197,11 @@ class GovernanceRequest(models.Model):
     def why_not_decided_by(self, user: User) -> str:
         """Why this person may not decide this request; empty when they may. Says nothing about its state."""
         if not user.is_active or not user.has_perm("governance.decide_request"):
-            return "You need the permission to decide requests (group Reviewers)."
+            return _("You need the permission to decide requests (group Reviewers).")
         if self.agent.owner_id == user.pk:
-            return "You own this agent. Somebody else must decide its requests."
+            return _("You own this agent. Somebody else must decide its requests.")
         if not Membership.objects.filter(user=user, team_id=self.team_id, role__in=DECIDING_ROLES).exists():
-            return "You are not a reviewer of the team that owns this agent."
+            return _("You are not a reviewer of the team that owns this agent.")
         return ""
 
     def can_be_decided_by(self, user: User) -> bool:

@@ -79,8 +79,12 @@ def read_decision(request_id: str) -> Waiting:
     """Where the request stands and how long a decision may still come; the row decides, never the event."""
     request = GovernanceRequest.objects.get(pk=request_id)
     actions.expire(request)
-    left = (request.deadline - timezone.now()).total_seconds()
-    return {"status": str(request.status), "seconds_left": max(1, int(left) + 1)}
+    # An approval that can still be undone is none yet; its event comes when it is released.
+    status, until = request.status, request.deadline
+    if request.is_undoable:
+        status, until = Status.IN_REVIEW, request.release_at
+    left = (until - timezone.now()).total_seconds()
+    return {"status": str(status), "seconds_left": max(1, int(left) + 1)}
 
 
 def execute(request_id: str) -> None:
