@@ -369,6 +369,7 @@ TOOL_SERVERS = {  # ToolServer.kind -> dotted path of a class taking the ToolSer
 BACKGROUND_LOOPS = {
     "tool servers": "mcp_bridge.downstream.refresh.Refresh",
     "deliveries": "mcp_bridge.deliveries.Deliveries",
+    "tallies": "reviews.tallying.Tallying",
 }
 
 # -- logs ------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from governance.models import User
+from governance.models import Team, User
 
 
 class SeenSignature(models.Model):
@@ -53,3 +53,66 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Tally(models.Model):
+    """What happened in one hour or one day (UTC): to a team, or there to one agent, tool, rule or risk band.
+
+    Counted from the transitions by reviews/tallying.py, so that a page over weeks reads a few hundred rows.
+    """
+
+    class Kind(models.TextChoices):
+        ALL = "all", "All"
+        AGENT = "agent", "Agent"
+        TOOL = "tool", "Tool"
+        RULE = "rule", "Rule"
+        BAND = "band", "Risk band"
+        WAIT = "wait", "Time to decision"  # the subject is a bucket (reviews/waits.py)
+
+    class Span(models.TextChoices):
+        HOUR = "h", "Hour"
+        DAY = "d", "Day"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=5, choices=Kind)
+    subject = models.CharField(max_length=60, blank=True, help_text="An id, a name or nothing, by kind.")
+    span = models.CharField(max_length=1, choices=Span)
+    at = models.DateTimeField(help_text="Its start.")
+
+    received = models.PositiveIntegerField(default=0)
+    reviewed = models.PositiveIntegerField(default=0, help_text="Put before a person.")
+    approved = models.PositiveIntegerField(default=0, help_text="By a person.")
+    rejected = models.PositiveIntegerField(default=0, help_text="By a person.")
+    edited = models.PositiveIntegerField(default=0, help_text="Approved after an edit.")
+    undone = models.PositiveIntegerField(default=0, help_text="Approvals taken back by a person.")
+    passed = models.PositiveIntegerField(default=0, help_text="Approved without a person.")
+    denied = models.PositiveIntegerField(default=0, help_text="Rejected without a person.")
+    expired = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    succeeded = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            # Also how a page reads a range: every subject of a kind, one after another.
+            models.UniqueConstraint(fields=["team", "kind", "span", "at", "subject"], name="one_tally"),
+        ]
+        indexes = [
+            # One agent's or one tool's last weeks.
+            models.Index(fields=["kind", "subject", "span", "at"], name="tally_of_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} {self.at:%Y-%m-%d %H}"
+
+
+class TallyMark(models.Model):
+    """How far the transitions are counted. One row; moving it on is the right to count what lies between."""
+
+    last_id = models.BigIntegerField(default=0)
+    counted_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"counted to {self.last_id}"
