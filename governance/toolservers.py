@@ -58,8 +58,42 @@ class ToolResult:
         return body
 
 
+@dataclass(frozen=True)
+class PreviewedChange:
+    """One thing that a call would change, in words of the reader's language."""
+
+    label: str
+    before: str
+    after: str
+
+    @property
+    def is_change(self) -> bool:
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a call would do now, as far as its tool can tell. Nothing was changed to find out.
+
+    `warning`: the tool would refuse, and why. `problem`: why there is nothing to show. `said`: a dry run's own words.
+    """
+
+    changes: tuple[PreviewedChange, ...] = ()
+    note: str = ""
+    warning: str = ""
+    problem: str = ""
+    said: str = ""
+    source: str = ""  # the tool that was asked
+    reversibility: str = ""
+
+
 class ToolServerBackend(Protocol):
-    """Made with the ToolServer row. Both methods may be called from any thread."""
+    """Made with the ToolServer row. Its methods may be called from any thread.
+
+    A backend may offer more (governance/insight.py asks whether it does), all of it without any effect. From its own
+    tables, quick enough for a page: `names(values) -> dict[str, str]`, `foreseen(calls) -> list[dict[str, Any]]`,
+    `preview(tool, arguments) -> Preview`. Over the network: `read(tool, arguments, seconds=…) -> ToolResult`.
+    """
 
     def list_tools(self) -> list[ToolDefinition]: ...
 

@@ -4,6 +4,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from governance.models import ApiToken, GovernanceRequest, User
+from reviews.names import attach_names
 
 
 def visible_request(user: User, reference: str) -> GovernanceRequest:
@@ -11,6 +12,7 @@ def visible_request(user: User, reference: str) -> GovernanceRequest:
     request = GovernanceRequest.objects.visible_to(user).with_parts().filter(reference=reference).first()
     if request is None:
         raise Http404(f"There is no request {reference[:40]} that you can see.")
+    attach_names([request])
     return request
 
 

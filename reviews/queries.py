@@ -16,6 +16,7 @@ from django.utils import timezone
 from governance.models import Agent, Decision, GovernanceRequest, Team, Tool, User
 from governance.states import Status
 from reviews.keyset import Key, Order, Page, key_at, page
+from reviews.names import attach_names
 
 PAGE_SIZE = 50
 MANY = 100  # a count stops here and is shown as "99+"
@@ -43,7 +44,9 @@ def rows_of(user: User, keys: Iterable[Key]) -> list[GovernanceRequest]:
     """The rows of these keys (the id is a key's last value), in their order, as far as this person may see them."""
     ids = [key[-1] for key in keys]
     rows = GovernanceRequest.objects.visible_to(user).with_parts().prefetch_related("decisions__reviewer").in_bulk(ids)
-    return [rows[pk] for pk in ids if pk in rows]
+    found = [rows[pk] for pk in ids if pk in rows]
+    attach_names(found)
+    return found
 
 
 # -- the queue -------------------------------------------------------------------------------
@@ -60,14 +63,10 @@ def _waiting() -> QuerySet:
 
 
 def queue_page(
-    user: User, *, sort: str = "risk", agent: Agent | None = None, tool: Tool | None = None, after: str = "",
-    before: str = "",
+    user: User, *, sort: str = "risk", narrowed: Q | None = None, after: str = "", before: str = ""
 ) -> Page:
-    rows = _waiting()
-    if agent:
-        rows = rows.filter(agent=agent)
-    if tool:
-        rows = rows.filter(tool=tool)
+    """`narrowed` is what Narrowing.of gives."""
+    rows = _waiting() if narrowed is None else _waiting().filter(narrowed)
     return page(_per_team(user, rows), QUEUE_ORDERS[sort], after=after, before=before, size=PAGE_SIZE)
 
 

@@ -18,10 +18,22 @@ register = template.Library()
 
 @register.filter
 def sentence(request: GovernanceRequest) -> sentences.Sentence:
-    return sentences.sentence(
-        agent=request.agent.name, tool=request.tool.name, server_kind=request.tool.server.kind,
-        arguments=request.arguments,
-    )
+    return sentences.sentence_of(request)
+
+
+@register.filter
+def approve_label(request: GovernanceRequest) -> str:
+    return sentences.approve_label(request)
+
+
+@register.filter
+def consequence(request: GovernanceRequest) -> str:
+    return sentences.consequence(request)
+
+
+@register.filter
+def reject_consequence(request: GovernanceRequest) -> str:
+    return sentences.reject_consequence(request)
 
 
 @register.filter
@@ -89,7 +101,9 @@ def waiting_count(context: template.Context) -> str:
     request = context.get("request")
     if request is None or not request.user.is_authenticated:
         return ""
-    return bounded(queries.count_waiting(request.user))
+    if not hasattr(request, "waiting_count"):  # the title, the navigation and the list show the same figure
+        request.waiting_count = bounded(queries.count_waiting(request.user))
+    return request.waiting_count
 
 
 def bounded(count: int) -> str:

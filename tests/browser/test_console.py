@@ -31,10 +31,9 @@ def test_a_reviewer_logs_in_and_decides_with_a_reason(console: Console, sarah: s
         "make_request(agent=make_agent('demo-agent'), arguments={'beneficiary_id': 'BEN-123', 'days': 14})"
     )
     page = visit(sarah)
-    page.get_by_role("link", name="demo-agent wants to extend the payment of BEN-123 by 14 days").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "demo-agent wants to extend the payment of BEN-123 by 14 days."
-    )
+    sentence = "demo-agent wants to extend the payments of Ada Obi (BEN-123) by 14 days"
+    page.get_by_role("link", name=sentence).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(sentence)
     page.locator("#reason").fill("I called her.")
     page.get_by_role("button", name="Approve and run request_payment_extension").click()
     expect(page.get_by_text("Approved. request_payment_extension runs once")).to_be_visible()

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +16,7 @@ from mcp_bridge.models.welfare import Beneficiary, Extension, RecordChange
 
 LATEST_PAYMENTS = 3
 COMPARED_IDS = 10_000
+REFERENCE = r"BEN-\d{3,6}"
 
 
 class Refused(Exception):
@@ -33,7 +34,7 @@ class Answer:
 
 
 def check_payment_status(server: ToolServer, arguments: Mapping[str, Any]) -> Answer:
-    person = _find(arguments)
+    person = find(arguments)
     latest = list(person.payments.all()[:LATEST_PAYMENTS])
     extensions = person.extensions.count()
     following = f"next payment on {person.next_payment_on}" if person.next_payment_on else "no payment scheduled"
@@ -57,8 +58,8 @@ def check_payment_status(server: ToolServer, arguments: Mapping[str, Any]) -> An
 
 
 def extend(server: ToolServer, arguments: Mapping[str, Any]) -> Answer:
-    reason, days = _reason(arguments, required=True), _days(arguments)
-    person = _find(arguments, lock=True)
+    reason, days = reason_of(arguments, required=True), days_of(arguments)
+    person = find(arguments, lock=True)
     if not person.is_active:
         raise Refused(
             "not_active",
@@ -67,8 +68,7 @@ def extend(server: ToolServer, arguments: Mapping[str, Any]) -> Answer:
             status=person.status,
         )
     before = person.entitled_until
-    # An entitlement that has already ended goes on from today, not from the past.
-    person.entitled_until = max(before, timezone.localdate()) + timedelta(days=days)
+    person.entitled_until = extended_until(person, days)
     person.save(update_fields=["entitled_until"])
     extension = Extension.objects.create(
         beneficiary=person, server=server, days=days, reason=reason, until_before=before,
@@ -85,22 +85,15 @@ def extend(server: ToolServer, arguments: Mapping[str, Any]) -> Answer:
     )
 
 
+def extended_until(person: Beneficiary, days: int) -> date:
+    """An entitlement that has already ended goes on from today, not from the past."""
+    return max(person.entitled_until, timezone.localdate()) + timedelta(days=days)
+
+
 def modify(server: ToolServer, arguments: Mapping[str, Any]) -> Answer:
-    name, reason = arguments.get("field"), _reason(arguments, required=False)
-    field = FIELDS.get(name) if isinstance(name, str) else None
-    if field is None:
-        raise Refused(
-            "unknown_field", f"There is no field {_quote(name)} to modify. Use one of: {', '.join(sorted(FIELDS))}.",
-            fields=sorted(FIELDS),
-        )
-    try:
-        value = field.read(arguments.get("new_value"))
-    except ValueError:
-        raise Refused(
-            "invalid_value", f"{_quote(arguments.get('new_value'))} does not fit {name}. Send {field.expects}.",
-            field=name, expects=field.expects,
-        ) from None
-    person = _find(arguments, lock=True)
+    reason = reason_of(arguments, required=False)
+    name, value = change_of(arguments)
+    person = find(arguments, lock=True)
     before, after = _plain(getattr(person, name)), _plain(value)
     setattr(person, name, value)
     person.save(update_fields=[name])
@@ -116,10 +109,28 @@ def modify(server: ToolServer, arguments: Mapping[str, Any]) -> Answer:
     )
 
 
-def _find(arguments: Mapping[str, Any], *, lock: bool = False) -> Beneficiary:
+def change_of(arguments: Mapping[str, Any]) -> tuple[str, Any]:
+    """The field, and its new value as the column takes it. Raises Refused."""
+    name = arguments.get("field")
+    field = FIELDS.get(name) if isinstance(name, str) else None
+    if field is None:
+        raise Refused(
+            "unknown_field", f"There is no field {_quote(name)} to modify. Use one of: {', '.join(sorted(FIELDS))}.",
+            fields=sorted(FIELDS),
+        )
+    try:
+        return name, field.read(arguments.get("new_value"))
+    except ValueError:
+        raise Refused(
+            "invalid_value", f"{_quote(arguments.get('new_value'))} does not fit {name}. Send {field.expects}.",
+            field=name, expects=field.expects,
+        ) from None
+
+
+def find(arguments: Mapping[str, Any], *, lock: bool = False) -> Beneficiary:
     given = str(arguments.get("beneficiary_id", "")).strip().upper()
     rows = Beneficiary.objects.select_for_update() if lock else Beneficiary.objects.all()
-    person = rows.filter(reference=given).first() if re.fullmatch(r"BEN-\d{3,6}", given, re.ASCII) else None
+    person = rows.filter(reference=given).first() if re.fullmatch(REFERENCE, given, re.ASCII) else None
     if person is not None:
         return person
     known = list(Beneficiary.objects.values_list("reference", flat=True)[:COMPARED_IDS])
@@ -133,14 +144,14 @@ def _find(arguments: Mapping[str, Any], *, lock: bool = False) -> Beneficiary:
     )
 
 
-def _reason(arguments: Mapping[str, Any], *, required: bool) -> str:
+def reason_of(arguments: Mapping[str, Any], *, required: bool) -> str:
     reason = arguments.get("reason", "")
     if not isinstance(reason, str) or len(reason) > MAX_REASON_CHARS or (required and not reason.strip()):
         raise Refused("invalid_reason", f"Give a reason of 1 to {MAX_REASON_CHARS} characters as text.")
     return reason.strip()
 
 
-def _days(arguments: Mapping[str, Any]) -> int:
+def days_of(arguments: Mapping[str, Any]) -> int:
     days = arguments.get("days", DEFAULT_DAYS)
     whole = isinstance(days, int) or (isinstance(days, float) and days.is_integer())
     if isinstance(days, bool) or not whole or not 1 <= days <= MAX_DAYS:

@@ -1,6 +1,6 @@
 """WelfareServer: the tool server backend in front of the office. Knows transactions and errors, no welfare."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,8 +9,8 @@ from django.db import Error, IntegrityError, connection, transaction
 
 from governance.errors import DownstreamFailed, DownstreamUnknown
 from governance.models import ToolServer
-from governance.toolservers import ToolDefinition, ToolResult
-from mcp_bridge.downstream.welfare import office
+from governance.toolservers import Preview, ToolDefinition, ToolResult
+from mcp_bridge.downstream.welfare import insight, office
 from mcp_bridge.downstream.welfare.definitions import TOOLS
 
 READS: dict[str, Callable[[ToolServer, Mapping[str, Any]], office.Answer]] = {
@@ -47,6 +47,18 @@ class WelfareServer:
         except office.Refused as refused:
             return _result(str(refused), {"error": refused.code, "message": str(refused), **refused.details}, True)
         return _result(answer.text, answer.facts, False)
+
+    # What is known before a call (governance/insight.py).
+
+    def names(self, values: Iterable[str]) -> dict[str, str]:
+        return insight.names(values)
+
+    def foreseen(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+        return insight.foreseen(calls)
+
+    def preview(self, tool: str, arguments: Mapping[str, Any]) -> Preview:
+        with _reading():
+            return insight.preview(tool, arguments)
 
 
 def _result(text: str, facts: dict[str, Any], is_error: bool) -> ToolResult:
