@@ -9,20 +9,21 @@ Silence is never consent: an open request past its deadline only ever becomes ex
 """
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 
 class Status(TextChoices):
-    RECEIVED = "received", "Received"
-    SCORING = "scoring", "Scoring"
-    IN_REVIEW = "in_review", "Waiting for review"
-    APPROVED = "approved", "Approved"
-    EXECUTING = "executing", "Executing"
-    SUCCEEDED = "succeeded", "Executed"
-    FAILED = "failed", "Tool failed"
-    OUTCOME_UNKNOWN = "outcome_unknown", "Outcome unknown"
-    DENIED = "denied", "Rejected"
-    EXPIRED = "expired", "Expired"
-    CANCELLED = "cancelled", "Cancelled"
+    RECEIVED = "received", _("Received")
+    SCORING = "scoring", _("Scoring")
+    IN_REVIEW = "in_review", _("Waiting for review")
+    APPROVED = "approved", _("Approved")
+    EXECUTING = "executing", _("Executing")
+    SUCCEEDED = "succeeded", _("Executed")
+    FAILED = "failed", _("Tool failed")
+    OUTCOME_UNKNOWN = "outcome_unknown", _("Outcome unknown")
+    DENIED = "denied", _("Rejected")
+    EXPIRED = "expired", _("Expired")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 MOVES: dict[Status, frozenset[Status]] = {
@@ -45,8 +46,8 @@ def can_move(old: str, new: str) -> bool:
 
 
 class Verdict(TextChoices):
-    APPROVED = "APPROVED", "Approved"
-    REJECTED = "REJECTED", "Rejected"
+    APPROVED = "APPROVED", _("Approved")
+    REJECTED = "REJECTED", _("Rejected")
 
     @property
     def status(self) -> Status:

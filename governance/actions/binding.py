@@ -4,6 +4,7 @@ import json
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from governance.actions.moves import GATEWAY, _move, record
 from governance.canonical import digest
@@ -20,17 +21,18 @@ def why_not_runnable(request: GovernanceRequest, edited: str = "") -> str:
     `edited` is the text of the arguments that a reviewer approves instead of the agent's.
     """
     if digest(request.arguments_json) != request.arguments_digest:
-        return "The stored arguments are not the ones that the agent sent."
+        return _("The stored arguments are not the ones that the agent sent.")
     if why := request.why_parked():
         return why
     if not request.agent.sees(request.tool.exposed_name):
-        return f"The tool {request.tool.exposed_name} was taken from {request.agent}."
+        taken = {"tool": request.tool.exposed_name, "agent": request.agent}
+        return _("The tool %(tool)s was taken from %(agent)s.") % taken
     if why := request.tool.why_not_available():
         return why
     arguments = json.loads(edited) if edited else request.arguments
     ruling = rule_on(request.agent, request.tool, arguments, active_policy(request.team_id))
     if ruling.outcome.effect == Effect.DENY:
-        return f"By now {ruling} denies this call."
+        return _("By now %(policy)s denies this call.") % {"policy": ruling}
     return ""
 
 

@@ -6,6 +6,7 @@ go back to review, executing ones finish.
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from governance.actions.moves import GATEWAY, record_administration, reviewer_actor, take_turn
 from governance.errors import InvalidArguments, NotAllowed
@@ -52,10 +53,14 @@ def can_halt(user: User, team: Team | int) -> bool:
 def _switch(subject: Subject, *, halted: bool, reason: str, by: User | None) -> bool:
     reason, kind = reason.strip(), _NAMES[type(subject)]
     if not 1 <= len(reason) <= MAX_HALT_REASON_CHARS:
-        raise InvalidArguments(f"A reason of 1 to {MAX_HALT_REASON_CHARS} characters is needed; the agents read it.")
+        raise InvalidArguments(_("A reason of 1 to %(limit)d characters is needed; the agents read it.") % {
+            "limit": MAX_HALT_REASON_CHARS
+        })  # fmt: skip
     team = team_of(subject)
     if by is not None and not can_halt(by, team):
-        raise NotAllowed(f"Only reviewers, operators and admins of {team} may halt or resume this {kind}.")
+        raise NotAllowed(_("Only reviewers, operators and admins of %(team)s may halt or resume this.") % {
+            "team": team
+        })  # fmt: skip
     now = timezone.now()
     with transaction.atomic():
         take_turn(team.pk)

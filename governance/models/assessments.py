@@ -3,20 +3,21 @@
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from governance.models.requests import GovernanceRequest
 from governance.models.visibility import RequestPartQuerySet
 
 
 class Classification(models.TextChoices):
-    LOW = "LOW_RISK", "Low risk"
-    MEDIUM = "MEDIUM_RISK", "Medium risk"
-    HIGH = "HIGH_RISK", "High risk"
+    LOW = "LOW_RISK", _("Low risk")
+    MEDIUM = "MEDIUM_RISK", _("Medium risk")
+    HIGH = "HIGH_RISK", _("High risk")
 
 
 class Action(models.TextChoices):
-    ALLOW = "ALLOW", "Allow"
-    PAUSE = "PAUSE", "Pause for review"
+    ALLOW = "ALLOW", _("Allow")
+    PAUSE = "PAUSE", _("Pause for review")
 
 
 class Assessment(models.Model):

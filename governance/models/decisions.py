@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from governance.models.requests import GovernanceRequest
 from governance.models.visibility import RequestPartQuerySet
@@ -14,13 +15,13 @@ from governance.states import Verdict
 
 
 class Source(models.TextChoices):
-    WORKFLOW = "workflow", "Workflow"
-    POLICY = "policy", "Policy"
-    CONSOLE = "console", "Console"
-    ADMIN = "admin", "Admin"
-    API = "api", "REST"
-    WEBHOOK = "webhook", "Webhook"
-    COMMAND = "command", "Command line"
+    WORKFLOW = "workflow", _("Workflow")
+    POLICY = "policy", _("Policy")
+    CONSOLE = "console", _("Console")
+    ADMIN = "admin", _("Admin")
+    API = "api", _("REST")
+    WEBHOOK = "webhook", _("Webhook")
+    COMMAND = "command", _("Command line")
 
 
 NOBODY = (Source.WORKFLOW, Source.POLICY)  # sources that decide without a person

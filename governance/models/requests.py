@@ -4,7 +4,7 @@ import json
 import secrets
 import uuid
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -19,6 +19,10 @@ from governance.models.tools import Tool
 from governance.models.visibility import VisibleQuerySet
 from governance.policy import DEFAULT_RULE, Effect
 from governance.states import OPEN, TERMINAL, UNDECIDED, Status
+
+if TYPE_CHECKING:
+    from governance.models.decisions import Decision
+    from governance.models.questions import Question
 
 DECIDING_ROLES = (Role.REVIEWER, Role.ADMIN)
 
@@ -180,6 +184,16 @@ class GovernanceRequest(models.Model):
         return self.claimed_by
 
     @property
+    def decision(self) -> "Decision | None":
+        """The one of the present round; of an approval that was undone or sent back, none."""
+        return self.decisions.filter(round=self.round).select_related("reviewer").order_by("id").last()
+
+    @property
+    def open_question(self) -> "Question | None":
+        """What a reviewer asks the agent now; after a decision nobody waits for the answer any more."""
+        return self.questions.filter(answered_at=None).last() if self.is_waiting else None
+
+    @property
     def is_undoable(self) -> bool:
         """Approved by a person a moment ago: not released yet, so the approval can be taken back."""
         return self.status == Status.APPROVED and self.release_at is not None and self.release_at > timezone.now()
@@ -188,11 +202,9 @@ class GovernanceRequest(models.Model):
         """Which halt holds this open request, and why; empty when none does. It can be rejected, not approved."""
         if not self.is_open:
             return ""
-        halted = (("team", self.team), ("agent", self.agent), ("tool server", self.tool.server), ("tool", self.tool))
-        for what, subject in halted:
-            if subject.is_halted:
-                return f"The {what} {subject} is halted: {subject.why_halted}."
-        return ""
+        halted = (subject for subject in (self.team, self.agent, self.tool.server, self.tool) if subject.is_halted)
+        subject = next(halted, None)
+        return subject.in_words() if subject else ""
 
     def why_not_decided_by(self, user: User) -> str:
         """Why this person may not decide this request; empty when they may. Says nothing about its state."""

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from governance.models.halts import Haltable
 from governance.models.people import Team
@@ -161,16 +162,22 @@ class Tool(Haltable):
 
     def why_not_available(self) -> str:
         """Why nobody may call it now, in words for the agent; empty when it may be called. Reads server and team."""
-        for subject, what in ((self.server.team, "team"), (self.server, "tool server"), (self, "tool")):
+        for subject in (self.server.team, self.server, self):
             if subject.is_halted:
-                return f"The {what} {subject} is halted: {subject.why_halted}."
+                return subject.in_words()
+        if why := self._why_off():
+            return why % {"tool": self.exposed_name, "server": self.server}
+        return ""
+
+    def _why_off(self) -> str:
         if not (self.enabled and self.server.enabled):
-            return f"The tool {self.exposed_name} is switched off."
+            return _("The tool %(tool)s is switched off.")
         if self.withdrawn_at is not None:
-            return f"The tool server {self.server} no longer offers {self.exposed_name}."
+            return _("The tool server %(server)s no longer offers %(tool)s.")
+        if self.is_quarantined and self.digest:
+            return _("The definition of %(tool)s changed and waits until a person accepts it.")
         if self.is_quarantined:
-            how = "changed" if self.digest else "is new"
-            return f"The definition of {self.exposed_name} {how} and waits until a person accepts it."
+            return _("The definition of %(tool)s is new and waits until a person accepts it.")
         return ""
 
 
