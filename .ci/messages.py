@@ -20,10 +20,10 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "reviews" / "locale"
 SOURCES = [("governance", "*.py"), ("reviews", "*.py"), ("mcp_bridge/downstream", "*.py"), ("templates", "*.html")]
-PLAIN = {name: None for name in ("_", "gettext", "gettext_lazy", "gettext_noop", "N_")}
-PLURAL = {name: (1, 2) for name in ("ngettext", "ngettext_lazy")}
-IN_CONTEXT = {name: ((1, "c"), 2) for name in ("pgettext", "pgettext_lazy")}
-BOTH = {name: ((1, "c"), 2, 3) for name in ("npgettext", "npgettext_lazy")}
+PLAIN = dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "N_"))
+PLURAL = dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2))
+IN_CONTEXT = dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2))
+BOTH = dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3))
 KEYWORDS = {**PLAIN, **PLURAL, **IN_CONTEXT, **BOTH}
 
 
