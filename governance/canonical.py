@@ -61,6 +61,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database takes it: no NUL, no lone surrogate."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def check_depth(value: Any, *, limit: int = MAX_DEPTH) -> None:
     """Raises LimitExceeded when objects and lists are nested deeper than `limit`. Iterative: depth cannot hurt it."""
     layer, depth = [value], 0

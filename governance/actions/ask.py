@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from governance.actions.moves import agent_actor, record, reviewer_actor, tell
 from governance.actions.waiting import check_waiting, may_decide
+from governance.canonical import is_storable
 from governance.errors import InvalidArguments, LimitExceeded, NotAllowed, WrongState
 from governance.models import Agent, GovernanceRequest, Question, User
 from governance.models.evidence import Fact
@@ -75,6 +76,8 @@ def _text(text: str, limit: int) -> str:
     text = text.strip()
     if not text:
         raise InvalidArguments(_("Write something first."))
+    if not is_storable(text):
+        raise InvalidArguments(_("The text has characters that cannot be kept: NUL or half of a pair."))
     if len(text) > limit:
         raise InvalidArguments(_("Keep it within %(limit)d characters.") % {"limit": limit})
     return text

@@ -6,6 +6,7 @@ A claim runs out by itself, so that nobody's lunch stops a case.
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -37,8 +38,9 @@ def claim(request: GovernanceRequest, *, reviewer: User, take_over: bool = False
         if before is not None and before != reviewer and not take_over:
             raise Claimed(why_claimed(request))
         is_renewed = before == reviewer
-        # A note of a hand-over stays for as long as the case is its receiver's.
-        _hold(request, reviewer, now + CLAIMED_FOR, request.claim_note if is_renewed else "", now)
+        # What a hand-over gave stays its receiver's for as long as it said, with its note.
+        until = max(now + CLAIMED_FOR, request.claimed_until) if is_renewed else now + CLAIMED_FOR
+        _hold(request, reviewer, until, request.claim_note if is_renewed else "")
         if not is_renewed:
             record(
                 request, Fact.CLAIMED, actor=reviewer_actor(reviewer), now=now,
@@ -52,9 +54,8 @@ def release(request: GovernanceRequest, *, reviewer: User) -> GovernanceRequest:
     with transaction.atomic():
         request = may_decide(request, reviewer)
         if request.claimant == reviewer:
-            now = timezone.now()
-            _hold(request, None, None, "", now)
-            record(request, Fact.RELEASED, actor=reviewer_actor(reviewer), now=now)
+            _hold(request, None, None, "")
+            record(request, Fact.RELEASED, actor=reviewer_actor(reviewer), now=timezone.now())
     return request
 
 
@@ -76,7 +77,7 @@ def hand_over(request: GovernanceRequest, *, reviewer: User, to: User, note: str
         if why := request.why_not_decided_by(to):
             raise NotAllowed(_("%(person)s cannot decide this: %(why)s") % {"person": to.display_name, "why": why})
         now = timezone.now()
-        _hold(request, to, min(now + HANDED_OVER_FOR, request.deadline), note, now)
+        _hold(request, to, min(now + HANDED_OVER_FOR, request.deadline), note)
         record(request, Fact.HANDED_OVER, actor=reviewer_actor(reviewer), now=now, to=to.username, note=note)
     return request
 
@@ -88,11 +89,18 @@ def why_claimed(request: GovernanceRequest) -> str:
     }
 
 
-def _hold(request: GovernanceRequest, by: User | None, until: datetime | None, note: str, now: datetime) -> None:
-    """Moves the claim if nobody did since it was read."""
-    held = GovernanceRequest.objects.filter(
-        pk=request.pk, status=request.status, claimed_by=request.claimed_by_id, claimed_until=request.claimed_until
-    )
+def free_for(reviewer: User) -> Q:
+    """Of a request's row: nobody else reads the case now."""
+    now = timezone.now()
+    return Q(claimed_by=None) | Q(claimed_by=reviewer) | Q(claimed_until=None) | Q(claimed_until__lte=now)
+
+
+def _hold(request: GovernanceRequest, by: User | None, until: datetime | None, note: str) -> None:
+    """Moves the claim if nobody else did since it was read; the same person's other page is nobody else."""
+    stands = Q(claimed_by=request.claimed_by_id)
+    if by is not None:
+        stands = Q(stands, claimed_until=request.claimed_until) | Q(claimed_by=by)
+    held = GovernanceRequest.objects.filter(stands, pk=request.pk, status=request.status, round=request.round)
     if held.update(claimed_by=by, claimed_until=until, claim_note=note) != 1:
         raise Claimed(_("Somebody else was faster. Look at the case again."))
     request.claimed_by, request.claimed_until, request.claim_note = by, until, note

@@ -1,7 +1,7 @@
 """decide: a person's verdict on exactly this request. The row is the truth; the event only wakes the workflow."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from governance.actions.binding import why_not_runnable
-from governance.actions.claim import Claimed, why_claimed
+from governance.actions.claim import Claimed, free_for, why_claimed
 from governance.actions.moves import DECIDED, _move, emit, record, reviewer_actor
 from governance.actions.waiting import check_waiting, may_decide
 from governance.canonical import bound_arguments
@@ -24,6 +24,7 @@ from governance.schemas import validate_arguments
 from governance.states import Verdict
 
 MAX_DECISION_REASON_CHARS = 4_000
+TIME_TO_RUN = timedelta(seconds=10)  # of the deadline, which the time for an undo leaves to an approval
 MAX_ALIKE = 50
 LOW_TIER = 70  # from this risk on, each call gets a person's eyes of its own, whatever a rule's threshold says
 
@@ -50,22 +51,22 @@ def decide(
         if same := _same_decision(request, reviewer, verdict, edited):
             return same
         check_waiting(request)
-        if source == Source.CONSOLE and request.claimant not in (None, reviewer):
-            raise Claimed(why_claimed(request))
+        _check_claim(request, reviewer, source)
         if verdict is Verdict.APPROVED and (why := why_not_runnable(request, edited["arguments_json"])):
             raise WrongState(_("%(why)s It cannot be approved now; you can still reject it.") % {"why": why})
         now, actor = timezone.now(), reviewer_actor(reviewer)
-        undoable = settings.UNDO_SECONDS if source == Source.CONSOLE and verdict is Verdict.APPROVED else 0
-        release_at = now + timedelta(seconds=undoable) if undoable else None
+        release_at = _release_at(request, verdict, source, now)
         try:
             _move(
                 request, verdict.status, actor=actor, user=reviewer, now=now, reason=reason, decided_at=now,
-                release_at=release_at,
+                release_at=release_at, only=free_for(reviewer) if source == Source.CONSOLE else None,
             )
         except WrongState:
             if same := _same_decision(request, reviewer, verdict, edited):  # the same call sent twice at once
                 return same
-            check_waiting(GovernanceRequest.objects.get(pk=request.pk))
+            now_standing = GovernanceRequest.objects.select_related("claimed_by").get(pk=request.pk)
+            check_waiting(now_standing)
+            _check_claim(now_standing, reviewer, source)
             raise
         decision = Decision.objects.create(
             request=request, round=request.round, reviewer=reviewer, verdict=verdict, reason=reason, source=source,
@@ -75,6 +76,20 @@ def decide(
         kind = "decision" if request.round == 1 else f"decision-{request.round}"
         emit(request, DECIDED, kind=kind, not_before=release_at)
     return decision
+
+
+def _check_claim(request: GovernanceRequest, reviewer: User, source: Source) -> None:
+    """Claims are for people at screens: programs and terminals decide what is claimed, too."""
+    if source == Source.CONSOLE and request.claimant not in (None, reviewer):
+        raise Claimed(why_claimed(request))
+
+
+def _release_at(request: GovernanceRequest, verdict: Verdict, source: Source, now: datetime) -> datetime | None:
+    """Until when it can be undone; None when it takes effect at once, as it does just before the deadline."""
+    if source != Source.CONSOLE or verdict is not Verdict.APPROVED:
+        return None
+    until = min(now + timedelta(seconds=settings.UNDO_SECONDS), request.deadline - TIME_TO_RUN)
+    return until if until > now else None
 
 
 def _edited(request: GovernanceRequest, verdict: Verdict, arguments: Mapping[str, Any] | None) -> dict[str, str]:

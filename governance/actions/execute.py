@@ -68,6 +68,8 @@ def claim_execution(request_id: UUID | str) -> Execution | None:
         now, request = timezone.now(), _load(request_id)
         if request.status != Status.APPROVED:
             raise WrongState(f"{request.reference} is no longer approved.")
+        if request.is_undoable:  # undone and approved again since the look above
+            raise NotReleased(request.reference, request.release_at)
         if reason := difference(request):
             send_back(request, reason)
             return None

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from governance.actions.moves import GATEWAY, _move, record
@@ -28,12 +29,13 @@ def expire(request: GovernanceRequest) -> bool:
     try:
         with transaction.atomic():
             _move(
-                request, Status.EXPIRED, actor=GATEWAY, now=now,
+                # More time may have been given a moment ago.
+                request, Status.EXPIRED, actor=GATEWAY, now=now, only=Q(deadline=request.deadline),
                 reason="The deadline passed without a decision." if request.decided_at is None
                 else "The approval was not used before the deadline.",
             )
             record(request, Fact.MOVED, actor=GATEWAY, now=now, deadline=request.deadline.isoformat())
     except WrongState:
-        request.refresh_from_db(fields=["status"])
+        request.refresh_from_db(fields=["status", "deadline", "release_at"])
         return False
     return True

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 
 from governance.actions.deliveries import queue_deliveries
 from governance.canonical import canonical
@@ -30,9 +30,12 @@ def reviewer_actor(user: User) -> str:
 
 def _move(
     request: GovernanceRequest, to: Status, *, actor: str, now: datetime, reason: str = "", user: User | None = None,
-    **fields: Any,
+    only: Q | None = None, **fields: Any,
 ) -> None:
     """Moves the row if it still stands where `request` says, with its transition and its announcement.
+
+    Where it stands: its status, in the same round (an approval that was undone and given again is another one), and
+    whatever else `only` asks of the row.
 
     Runs inside the verb's transaction. Raises WrongState when the move is not allowed or another worker was faster.
     """
@@ -41,7 +44,8 @@ def _move(
         raise WrongState(f"{request.reference} is {old.label.lower()} and cannot become {to.label.lower()}.")
     if to in _ENDS:
         fields["finished_at"] = now
-    moved = GovernanceRequest.objects.filter(pk=request.pk, status=old).update(status=to, **fields)
+    stands = GovernanceRequest.objects.filter(only or Q(), pk=request.pk, status=old, round=request.round)
+    moved = stands.update(status=to, **fields)
     if moved != 1:
         raise WrongState(f"{request.reference} is no longer {old.label.lower()}.")
     request.status = to

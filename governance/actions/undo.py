@@ -7,9 +7,10 @@ from django.utils.translation import gettext as _
 from governance.actions.moves import _move, record, reviewer_actor
 from governance.actions.waiting import may_decide
 from governance.errors import NotAllowed, WrongState
-from governance.models import GovernanceRequest, User
+from governance.models import Decision, GovernanceRequest, User
+from governance.models.decisions import Source
 from governance.models.evidence import Fact
-from governance.states import Status
+from governance.states import Status, Verdict
 
 
 def undo(request: GovernanceRequest, *, reviewer: User) -> GovernanceRequest:
@@ -19,11 +20,11 @@ def undo(request: GovernanceRequest, *, reviewer: User) -> GovernanceRequest:
     """
     with transaction.atomic():
         request = may_decide(request, reviewer)
-        decision = request.decisions.filter(round=request.round).last()
-        if decision is None or not request.is_undoable:
-            raise WrongState(_("It is too late to undo: %(reference)s is released.") % {
-                "reference": request.reference
-            })  # fmt: skip
+        decision = request.decision
+        if decision is None:
+            raise WrongState(_("There is no approval of %(reference)s to undo.") % {"reference": request.reference})
+        if not request.is_undoable:
+            raise WrongState(_why_not(decision))
         if decision.reviewer_id != reviewer.pk:
             raise NotAllowed(_("Only %(person)s can undo this approval.") % {"person": decision.decided_by})
         now, actor = timezone.now(), reviewer_actor(reviewer)
@@ -33,3 +34,12 @@ def undo(request: GovernanceRequest, *, reviewer: User) -> GovernanceRequest:
         )
         record(request, Fact.UNDONE, actor=actor, now=now, decision=decision.pk, round=request.round)
     return request
+
+
+def _why_not(decision: Decision) -> str:
+    reference = {"reference": decision.request.reference}
+    if decision.verdict != Verdict.APPROVED:
+        return _("%(reference)s was rejected, which is final.") % reference
+    if decision.source != Source.CONSOLE:
+        return _("Only an approval in the console can be undone; %(reference)s was released at once.") % reference
+    return _("It is too late to undo: %(reference)s is released.") % reference

@@ -55,6 +55,8 @@ def build_functions(client: inngest.Inngest) -> list[inngest.Function]:
                             timeout=timedelta(seconds=waiting["seconds_left"]),
                         )
                         waiting = step.run("read-decision", read_decision, request_id)
+                    if waiting["status"] == Status.IN_REVIEW:  # woken very often, and still nothing is decided
+                        continue
                 status = step.run("finalize", actions.finalize, request_id)
                 if status not in (Status.APPROVED, Status.EXECUTING):
                     break

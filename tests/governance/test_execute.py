@@ -133,7 +133,7 @@ def test_a_call_that_the_policy_denies_by_now_goes_back_to_review(scripted):
 
 def approve(request):
     return actions.decide(
-        request, reviewer=make_reviewer(team=request.team), verdict=Verdict.APPROVED, source=Source.CONSOLE
+        request, reviewer=make_reviewer(team=request.team), verdict=Verdict.APPROVED, source=Source.API
     )
 
 

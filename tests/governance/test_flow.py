@@ -55,7 +55,7 @@ def run_ends() -> Run:
 
 
 def decide(request: GovernanceRequest, verdict: Verdict) -> None:
-    actions.decide(request, reviewer=make_reviewer(), verdict=verdict, reason="seen", source=Source.CONSOLE)
+    actions.decide(request, reviewer=make_reviewer(), verdict=verdict, reason="seen", source=Source.API)
 
 
 def test_low_risk_runs_without_a_person(workers, scripted):

@@ -253,7 +253,7 @@ def test_nothing_is_admitted_once_the_team_has_changed(kind, agent, tool):
 
 
 def approve(request: GovernanceRequest, reviewer: Any) -> Decision:
-    return actions.decide(request, reviewer=reviewer, verdict=Verdict.APPROVED, source=Source.CONSOLE)
+    return actions.decide(request, reviewer=reviewer, verdict=Verdict.APPROVED, source=Source.API)
 
 
 @pytest.mark.parametrize("kind", SUBJECTS)

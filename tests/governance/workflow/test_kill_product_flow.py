@@ -50,7 +50,7 @@ def wait_for_review(request: GovernanceRequest) -> None:
 
 def approve(request: GovernanceRequest) -> None:
     request.refresh_from_db()
-    actions.decide(request, reviewer=make_reviewer(), verdict=Verdict.APPROVED, reason="Seen.", source=Source.CONSOLE)
+    actions.decide(request, reviewer=make_reviewer(), verdict=Verdict.APPROVED, reason="Seen.", source=Source.API)
 
 
 def assert_done_once(request: GovernanceRequest, effects: Path) -> None:
