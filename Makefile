@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; both set up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-proxy handshake lock ci clean
+.PHONY: help run test lint bench bench-proxy seed-million bench-console handshake lock ci clean
 export PYTHON
 
 python := .venv/bin/python
@@ -25,6 +25,12 @@ bench: ## latencies, throughput and memory, as figures
 
 bench-proxy: ## a tool call through the gateway, beside the direct call and beside other gateways (ARGS=--quick)
 	$(with) requirements-dev.txt && $(python) -m tests.bench.proxy $(ARGS)
+
+seed-million: ## fill a database for measuring with a million requests (COUNT=10000, FRESH=1; DATABASE_URL with bench in its name)
+	$(with) requirements-dev.txt && $(python) -m tests.bench.console.seed $(if $(COUNT),--count $(COUNT)) $(if $(FRESH),--fresh)
+
+bench-console: ## the console's pages and their queries on those requests, beside their bars (ARGS=--quick)
+	$(with) requirements-dev.txt && $(python) -m tests.bench.console $(ARGS)
 
 handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the local gateway, with throwaway credentials
 	$(with) requirements.txt && $(python) manage.py handshake
