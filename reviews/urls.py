@@ -7,6 +7,7 @@ from reviews import urls_connect, urls_seeing, urls_shell
 from reviews.views.halts import halt, halts, resume
 from reviews.views.history import history
 from reviews.views.home import home
+from reviews.views.preview import request_preview
 from reviews.views.queue import queue, queue_row, queue_rows
 from reviews.views.requests import decide, request_page, request_state
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("queue/rows/<str:reference>/", queue_row, name="queue_row"),
     path("requests/<str:reference>/", request_page, name="request"),
     path("requests/<str:reference>/state/", request_state, name="request_state"),
+    path("requests/<str:reference>/preview/", request_preview, name="request_preview"),
     path("requests/<str:reference>/decide/", decide, name="decide"),
     path("history/", history, name="history"),
     path("halts/", halts, name="halts"),
