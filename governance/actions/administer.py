@@ -20,9 +20,12 @@ def _actor(by: User | None) -> str:
 
 
 def create_agent(
-    name: str, *, team: Team | None = None, owner: User | None = None, by: User | None = None
+    name: str, *, team: Team | None = None, owner: User | None = None, by: User | None = None, **fields: object
 ) -> tuple[Agent, str]:
-    """A new agent and its first token in clear, which exists nowhere else. Raises InvalidArguments on a taken name."""
+    """A new agent and its first token in clear, which exists nowhere else. `fields`: of that token.
+
+    Raises InvalidArguments on a taken name.
+    """
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise InvalidArguments("An agent's name has 1 to 100 characters.")
@@ -33,7 +36,7 @@ def create_agent(
         agent = Agent.objects.create(team=team, name=name, owner=owner)
         install_builtin_tools(team)
         record_administration(team, "agent created", actor=_actor(by), now=timezone.now(), agent=name)
-        return agent, issue_agent_token(agent, by=by)
+        return agent, issue_agent_token(agent, by=by, **fields)
 
 
 def create_reviewer(
