@@ -87,7 +87,7 @@ def _page(request: HttpRequest, *, refusal: str = "", status: int = 200) -> Http
     halted = [line for line in lines if line.subject.is_halted]
     running = [line for line in lines if not line.subject.is_halted]
     kinds = [(_TITLES[kind], list(group)) for kind, group in groupby(running, key=lambda line: line.kind)]
-    context = {"halted": halted, "kinds": kinds, "refusal": refusal, "shown": SHOWN}
+    context = {"halted": halted, "kinds": kinds, "refusal": refusal, "shown": SHOWN, "section": "stop"}
     return render(request, "reviews/halts.html", context, status=status)
 
 

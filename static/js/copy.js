@@ -9,7 +9,7 @@ document.addEventListener("click", async (event) => {
   const done = await put(source.value ?? source.textContent, source);
   if (!done) return;
   button.classList.add("is-copied");
-  say(button.dataset.copied || document.documentElement.dataset.copied || "Copied");
+  say(button.dataset.copied || document.querySelector("[data-words]")?.dataset.copied);
   setTimeout(() => button.classList.remove("is-copied"), 1600);
 });
 
