@@ -7,7 +7,7 @@ nothing behind. What is not counted yet is read live by the pages (`uncounted`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
@@ -79,6 +79,21 @@ def _next(last_id: int, batch: int, settled: datetime) -> tuple[int, int]:
     found = within.aggregate(last=Max("pk"))["last"]
     unsettled = within.filter(at__gte=settled).aggregate(pk=Min("pk"))["pk"]
     return first - 1, found if unsettled is None else unsettled - 1
+
+
+def uncounted(team_ids: Sequence[int]) -> tuple[Counts, datetime | None]:
+    """What happened to these teams since the mark, and, when that is too much to read now, until when it is counted."""
+    mark = TallyMark.objects.filter(pk=1).first() or TallyMark()
+    found = Transition.objects.filter(pk__gt=mark.last_id).order_by().aggregate(first=Min("pk"), last=Max("pk"))
+    if found["first"] is None:
+        return Counter(), None
+    edge = found["first"] + LIVE
+    counts = count(
+        Transition.objects.filter(pk__gt=mark.last_id, pk__lt=edge, request__team_id__in=list(team_ids))
+    )
+    if found["last"] < edge:
+        return counts, None
+    return counts, Transition.objects.filter(pk__lt=edge).order_by("-pk").values_list("at", flat=True).first()
 
 
 # -- counting --------------------------------------------------------------------------------
