@@ -15,7 +15,7 @@ from mcp_bridge.tasks import EXTENSION
 
 def client_of(ctx: Any) -> Client:
     """Raises MCPError for malformed answers to questions."""
-    is_modern, can_be_asked = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS, _takes_forms(ctx)
+    is_modern, can_be_asked = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS, takes_forms(ctx)
     state, answers = _repetition(ctx) if is_modern else (None, {})
     return Client(
         report=ctx.session.report_progress,
@@ -44,7 +44,8 @@ def was_cancelled(ctx: Any) -> bool:
     return event is not None and event.is_set()
 
 
-def _takes_forms(ctx: Any) -> bool:
+def takes_forms(ctx: Any) -> bool:
+    """Whether the client can put a form before somebody."""
     capabilities = ctx.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     # Forms are what a client means that declares nothing in particular.

@@ -176,7 +176,7 @@ class Governed(Talk):
                     holding.cancel()
 
     async def _hold(self, request: GovernanceRequest) -> types.CallToolResult:
-        """Waits at most HOLD_SECONDS for the outcome."""
+        """Waits at most HOLD_SECONDS for the outcome, or for what a reviewer asks the agent."""
         hold = settings.HOLD_SECONDS
 
         async def note(waited: float) -> None:
@@ -184,7 +184,7 @@ class Governed(Talk):
 
         if hold:
             with anyio.move_on_after(hold):
-                return await until(request.pk, present.outcome, note)
+                return await until(request.pk, present.outcome_or_question, note)
         return await database.read(present.answer, request.pk)
 
     async def _unless_asked(self, work: "asyncio.Future[T]") -> T | dict[str, Any]:

@@ -25,6 +25,7 @@ PENDING_SCHEMA: dict[str, Any] = {
         "review_url": {"type": "string"},
         "deadline": {"type": "string"},
         "poll_after_seconds": {"type": "integer"},
+        "question": {"type": "object", "description": "What a reviewer asks; answer_question answers it."},
     },
     "required": ["status", "reference", "review_url", "deadline", "poll_after_seconds"],
 }

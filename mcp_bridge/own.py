@@ -9,9 +9,10 @@ import anyio
 from mcp import types
 
 from governance import actions
-from governance.errors import WrongState
+from governance.actions.ask import MAX_ANSWER_CHARS
+from governance.errors import GovernanceError, WrongState
 from governance.models import Agent, GovernanceRequest
-from mcp_bridge import database, present, status
+from mcp_bridge import asked, database, present, status
 from mcp_bridge.auth import Caller
 from mcp_bridge.downstream.live import Progress
 from mcp_bridge.waiting import until
@@ -26,8 +27,8 @@ WAIT_FOR_DECISION = types.Tool(
     title="Wait for a governance decision",
     description=(
         "Waits until a call of yours that is PENDING REVIEW has ended, at most `seconds`, and answers as check_status "
-        "does: the decision, the reviewer's reason and the tool's real result, or that it still waits. Use it instead "
-        "of asking check_status again and again."
+        "does: the decision, the reviewer's reason and the tool's real result, or that it still waits. It answers at "
+        "once when a reviewer asks you something about the call. Use it instead of asking check_status again and again."
     ),
     input_schema={
         "type": "object",
@@ -65,13 +66,37 @@ CANCEL_REQUEST = types.Tool(
     ),
 )
 
+ANSWER_QUESTION = types.Tool(
+    name=asked.ANSWER_WITH,
+    title="Answer a reviewer's question",
+    description=(
+        "Answers what a reviewer asks about a call of yours that is PENDING REVIEW. check_status, wait_for_decision "
+        "and the answer to the call itself show the question. The reviewer reads your answer beside the call. Say what "
+        "you know and where it comes from, and that you do not know what you do not."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "reference": REFERENCE,
+            "text": {
+                "type": "string", "minLength": 1, "maxLength": MAX_ANSWER_CHARS, "description": "The answer, in words."
+            },
+        },
+        "required": ["reference", "text"],
+        "additionalProperties": False,
+    },
+    annotations=types.ToolAnnotations(
+        read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+    ),
+)
+
 
 async def check_status(caller: Caller, arguments: dict[str, Any], report: Progress) -> types.CallToolResult:
     return await database.read(status.check_status, caller, arguments)
 
 
 async def wait_for_decision(caller: Caller, arguments: dict[str, Any], report: Progress) -> types.CallToolResult:
-    """What check_status says, once the request has ended or the time is over."""
+    """What check_status says, once the request has ended, its agent is asked something, or the time is over."""
     seconds = arguments.get("seconds", DEFAULT_WAIT_SECONDS)
     if problem := _problem(arguments, "wait_for_decision", "seconds"):
         return problem
@@ -86,7 +111,7 @@ async def wait_for_decision(caller: Caller, arguments: dict[str, Any], report: P
         await report(waited, float(seconds), f"Waiting for the decision on {reference}.")
 
     with anyio.move_on_after(seconds):
-        await until(request.pk, _has_ended, note)
+        await until(request.pk, _has_news, note)
     return await database.read(status.one, caller, reference)
 
 
@@ -110,9 +135,30 @@ def _cancel(caller: Caller, reference: str, reason: str) -> types.CallToolResult
     return status.one(caller, reference)
 
 
-def _has_ended(request_id: UUID) -> bool | None:
+async def answer_question(caller: Caller, arguments: dict[str, Any], report: Progress) -> types.CallToolResult:
+    if problem := _problem(arguments, asked.ANSWER_WITH, "text"):
+        return problem
+    if not isinstance(arguments.get("text"), str):
+        return present.tool_error("text must be a string: your answer.")
+    return await database.write(_answer, caller, arguments["reference"].strip(), arguments["text"])
+
+
+def _answer(caller: Caller, reference: str, text: str) -> types.CallToolResult:
+    request = status.find(caller, reference)
+    if request is None:
+        return status.unknown(reference)
+    try:
+        actions.answer(request, agent=Agent(pk=caller.agent_id), text=text)
+    except GovernanceError as error:
+        return present.tool_error(str(error), **present.pending_facts(request))
+    told = status.one(caller, reference)
+    told.content.insert(0, types.TextContent(type="text", text="Your answer is with the reviewers."))
+    return told
+
+
+def _has_news(request_id: UUID) -> bool | None:
     request = GovernanceRequest.objects.get(pk=request_id)
-    return True if request.is_terminal or request.is_overdue else None
+    return True if request.is_terminal or request.is_overdue or request.open_question else None
 
 
 def _problem(arguments: Mapping[str, Any], tool: str, option: str) -> types.CallToolResult | None:
@@ -140,5 +186,6 @@ OWN_TOOLS = {
         OwnTool(status.TOOL, check_status),
         OwnTool(WAIT_FOR_DECISION, wait_for_decision),
         OwnTool(CANCEL_REQUEST, cancel_request),
+        OwnTool(ANSWER_QUESTION, answer_question),
     )
 }

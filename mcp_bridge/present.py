@@ -8,9 +8,10 @@ from django.conf import settings
 from mcp import types
 from pydantic import ValidationError
 
-from governance.models import GovernanceRequest
+from governance.models import Decision, GovernanceRequest
 from governance.policy import Effect
 from governance.states import Status
+from mcp_bridge import asked
 from mcp_bridge.passthrough import ExactResult
 
 POLL_AFTER_SECONDS = 10
@@ -22,11 +23,14 @@ def tool_error(text: str, **structured: Any) -> types.CallToolResult:
 
 
 def _answer(text: str, *, is_error: bool = False, **structured: Any) -> types.CallToolResult:
+    meta = {REFERENCE: structured["reference"]} if "reference" in structured else {}
+    if "edited" in structured:
+        meta[asked.EDITED] = structured["edited"]
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=text)],
         structured_content=structured or None,
         is_error=is_error,
-        _meta={REFERENCE: structured["reference"]} if "reference" in structured else None,
+        _meta=meta or None,
     )
 
 
@@ -52,7 +56,7 @@ def answer(request_id: UUID) -> types.CallToolResult:
 
 
 def pending(request: GovernanceRequest) -> types.CallToolResult:
-    """That the call waits, or of one that the policy allows, that it still runs.
+    """That the call waits, with what a reviewer asks about it; or of one that the policy allows, that it still runs.
 
     The latter is an error: the schema of such a tool's results may admit nothing but the result.
     """
@@ -62,16 +66,25 @@ def pending(request: GovernanceRequest) -> types.CallToolResult:
             "check_status for its outcome.",
             **pending_facts(request),
         )
-    return _answer(
-        f"PENDING REVIEW (Ref: {request.reference}). Action queued subject to governance checks.",
-        is_error=request.policy_effect == Effect.ALLOW,
-        **pending_facts(request),
-    )
+    text = f"PENDING REVIEW (Ref: {request.reference}). Action queued subject to governance checks."
+    facts = pending_facts(request)
+    if question := request.open_question:
+        text = f"{text} {asked.question_text(question)}"
+        facts["question"] = asked.question_facts(question)
+    return _answer(text, is_error=request.policy_effect == Effect.ALLOW, **facts)
 
 
 def outcome(request_id: UUID) -> types.CallToolResult | None:
     """The answer to a call that has ended; None while it is open."""
     return outcome_of(_load(request_id))
+
+
+def outcome_or_question(request_id: UUID) -> types.CallToolResult | None:
+    """The answer to a call that has ended, or that waits for its agent's answer; None while it waits for others."""
+    request = _load(request_id)
+    if (ended := outcome_of(request)) is not None:
+        return ended
+    return pending(request) if request.open_question else None
 
 
 def _load(request_id: UUID) -> GovernanceRequest:
@@ -80,13 +93,17 @@ def _load(request_id: UUID) -> GovernanceRequest:
 
 def outcome_of(request: GovernanceRequest) -> types.CallToolResult | None:
     status = shown_status(request)
-    if (stored := tool_result(request)) is not None:
-        return real_result(request, stored)
-    if status not in _ENDS:
+    stored = tool_result(request)
+    if stored is None and status not in _ENDS:
         return None
+    edited = asked.edited_approval(request)
+    if stored is not None:
+        return real_result(request, stored, edited)
     facts: dict[str, Any] = {"status": status, "reference": request.reference}
     if reason := why(request):
         facts["reason"] = reason
+    if edited:
+        facts["edited"] = asked.edited_facts(edited)
     return tool_error(explain(request), **facts)
 
 
@@ -97,10 +114,17 @@ def tool_result(request: GovernanceRequest) -> dict[str, Any] | None:
     return None
 
 
-def real_result(request: GovernanceRequest, stored: dict[str, Any]) -> types.CallToolResult:
+def real_result(
+    request: GovernanceRequest, stored: dict[str, Any], edited: Decision | None = None
+) -> types.CallToolResult:
+    """What the tool answered, as it was. Of an edited call a last text block says what was changed."""
     meta = {**(stored.get("_meta") or {}), REFERENCE: request.reference}
+    body = {**stored, "_meta": meta}
+    if edited:
+        meta[asked.EDITED] = asked.edited_facts(edited)
+        body["content"] = [*(stored.get("content") or []), {"type": "text", "text": asked.edited_text(edited)}]
     try:
-        return ExactResult.of({**stored, "_meta": meta})
+        return ExactResult.of(body)
     except ValidationError:
         return tool_error(
             f"The tool ran (Ref: {request.reference}), but its answer is not a valid MCP result. Do not call it again; "
@@ -128,16 +152,18 @@ _ENDS = {
 
 
 def explain(request: GovernanceRequest) -> str:
-    """One paragraph on a request that has ended, with the reviewer's or the tool server's reason."""
+    """One paragraph on a request that has ended, with the reviewer's or the tool server's reason, and their changes."""
     text = _ENDS[Status(shown_status(request))].format(ref=request.reference)
-    reason = why(request)
-    return f"{text} Reason: {reason}" if reason else text
+    if reason := why(request):
+        text = f"{text} Reason: {reason}"
+    edited = asked.edited_approval(request)
+    return f"{text} {asked.edited_text(edited)}" if edited else text
 
 
 def why(request: GovernanceRequest) -> str:
     """The reviewer's words on a rejection, the tool server's on a failure; else empty."""
     if request.status == Status.DENIED:
-        decision = request.decisions.order_by("id").last()
+        decision = request.decision
         return decision.reason if decision else ""
     if request.status in (Status.FAILED, Status.OUTCOME_UNKNOWN):
         return request.execution.error

@@ -39,7 +39,11 @@ Every tool here is governed: a call is assessed first, low risk runs at once, an
 5. Then call wait_for_decision with the reference: it answers as soon as the call has ended. Or ask check_status for the
    decision and the tool's real result, not more often than `poll_after_seconds` says; without a reference it tells
    the gateway's health and your open requests. cancel_request takes a call back that nobody needs any more.
-6. REJECTED and EXPIRED mean that nothing was executed: tell the user the reviewer's reason. OUTCOME UNKNOWN means
+6. A reviewer may ask you something about a call that waits (“A reviewer asks …”). Answer with answer_question; ask the
+   user first when you do not know. Then wait again.
+7. A reviewer may change a call before approving it. The result is then that of the changed call: the note beside it
+   says what was changed. Tell the user.
+8. REJECTED and EXPIRED mean that nothing was executed: tell the user the reviewer's reason. OUTCOME UNKNOWN means
    that a person must look first: never repeat such a call.
 """
 

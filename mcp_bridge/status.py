@@ -2,17 +2,16 @@
 
 import json
 import time
-from datetime import UTC
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 from mcp import types
 
-from governance.models import GovernanceRequest
+from governance.models import GovernanceRequest, Question
 from governance.states import Status
 from governance.workflow.health import workflow_health
-from mcp_bridge import offers, present
+from mcp_bridge import asked, offers, present
 from mcp_bridge.auth import Caller
 
 NAME = "check_status"
@@ -24,8 +23,9 @@ TOOL = types.Tool(
     title="Check governance status",
     description=(
         "Asks the governance gateway. With a reference (evt_…): the status of that call of yours, the decision, the "
-        "reviewer's reason and, once it was executed, the tool's real result. Without one: whether the gateway is "
-        "healthy, and your open requests."
+        "reviewer's reason and, once it was executed, the tool's real result; or what a reviewer asks you about it. "
+        "Without one: whether the gateway is healthy, and your open requests; `has_question` marks those that a "
+        "reviewer asks about."
     ),
     input_schema={
         "type": "object",
@@ -69,26 +69,32 @@ def one(caller: Caller, reference: str) -> types.CallToolResult:
     if request is None:
         return unknown(reference)
     facts = _facts(request)
-    stored = present.tool_result(request)
+    stored, edited = present.tool_result(request), asked.edited_approval(request)
     if stored is not None:
         facts["result"] = stored
+    if edited:
+        facts["edited"] = asked.edited_facts(edited)
     result = types.CallToolResult(
         content=[types.TextContent(type="text", text=_sentence(request, facts))],
         structured_content=facts,
-        _meta={present.REFERENCE: request.reference},
+        _meta={present.REFERENCE: request.reference, **({asked.EDITED: facts["edited"]} if edited else {})},
     )
     if stored is not None:
-        result.content.extend(present.real_result(request, stored).content)
+        result.content.extend(present.real_result(request, stored, edited).content)
     return result
 
 
 def _facts(request: GovernanceRequest) -> dict[str, Any]:
     facts = {**present.pending_facts(request), "tool": request.tool.exposed_name}
-    decision = request.decisions.order_by("id").last()
+    decision = request.decision
     if decision is not None:
         facts["decision"] = str(decision.verdict)
-        facts["decided_at"] = decision.created_at.astimezone(UTC).isoformat(timespec="seconds")
+        facts["decided_at"] = asked.iso(decision.created_at)
         facts["reason"] = decision.reason
+    if question := request.open_question:
+        facts["question"] = asked.question_facts(question)
+    if answered := asked.answered_facts(request):
+        facts["questions"] = answered
     if error := getattr(getattr(request, "execution", None), "error", ""):
         facts["error"] = error
     if facts["status"] not in present.OPEN_TEXT:
@@ -100,6 +106,8 @@ def _sentence(request: GovernanceRequest, facts: dict[str, Any]) -> str:
     status = Status(facts["status"])
     if status in present.OPEN_TEXT:
         text = f"{request.reference} ({request.tool.exposed_name}) {present.OPEN_TEXT[status]}."
+        if question := request.open_question:
+            text = f"{text} {asked.question_text(question)}"
     elif "result" in facts:
         ran = "ran" if status == Status.SUCCEEDED else "ran and reported an error"
         text = f"{request.reference} ({request.tool.exposed_name}) was approved; the tool {ran}. Its result follows."
@@ -113,6 +121,8 @@ def _all(caller: Caller) -> types.CallToolResult:
     mine = GovernanceRequest.objects.filter(agent_id=caller.agent_id).open()
     mine = mine.filter(Q(deadline__gt=timezone.now()) | Q(status=Status.EXECUTING))
     rows = list(mine.select_related("tool").order_by("-received_at", "-id")[: LISTED + 1])
+    in_question = Question.objects.filter(request__in=rows, answered_at=None).values_list("request_id", flat=True)
+    asked_about = set(in_question)
     count = mine.count() if len(rows) > LISTED else len(rows)
     facts = {
         "gateway": "healthy" if not problems else "degraded",
@@ -120,7 +130,11 @@ def _all(caller: Caller) -> types.CallToolResult:
         "agent": caller.agent_name,
         "open_count": count,
         "open_requests": [
-            {**present.pending_facts(row), "tool": row.tool.exposed_name} for row in rows[:LISTED]
+            {
+                **present.pending_facts(row), "tool": row.tool.exposed_name,
+                **({"has_question": True} if row.pk in asked_about and row.is_waiting else {}),
+            }
+            for row in rows[:LISTED]
         ],
     }
     return types.CallToolResult(

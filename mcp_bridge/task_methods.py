@@ -12,7 +12,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from governance.errors import InvalidArguments
 from mcp_bridge import database, tasks
 from mcp_bridge.auth import Caller
-from mcp_bridge.client import declares_tasks
+from mcp_bridge.client import declares_tasks, takes_forms
 
 METHOD_NOT_FOUND = -32601
 HEADER_MISMATCH = -32020
@@ -34,7 +34,9 @@ def add_task_methods(server: Server[Any], find_caller: FindCaller) -> None:
     server.extensions[tasks.EXTENSION] = {}
 
     async def get(ctx: Any, params: TaskParams) -> dict[str, Any]:
-        return {**await database.read(tasks.state, await find_caller(), params.task_id), "resultType": "complete"}
+        who, can_be_asked = await find_caller(), takes_forms(ctx)
+        state = await database.read(tasks.state, who, params.task_id, can_be_asked=can_be_asked)
+        return {**state, "resultType": "complete"}
 
     async def cancel(ctx: Any, params: TaskParams) -> dict[str, Any]:
         await database.write(tasks.cancel, await find_caller(), params.task_id)

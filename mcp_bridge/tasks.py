@@ -1,7 +1,8 @@
 """The extension io.modelcontextprotocol/tasks (2026-07-28): a call that waits is a task, and its id is the reference.
 
-A task is its request's row and nothing else; it survives restarts, and any process answers for it. What a tool asks in
-the middle of its run is known in the process that runs it alone (mcp_bridge/talk.py).
+A task is its request's row and nothing else; it survives restarts, and any process answers for it, what reviewers ask
+the agent included. What a tool asks in the middle of its run is known in the process that runs it alone
+(mcp_bridge/talk.py).
 
 A call that the policy sends to a person becomes a task at once. One that is only scored is held for a moment first: low
 risk ends within it as a rule, and a model that gets the result itself need not ask for it.
@@ -24,7 +25,7 @@ from governance.errors import WrongState
 from governance.models import Agent, GovernanceRequest
 from governance.policy import Effect
 from governance.states import Status
-from mcp_bridge import database, present
+from mcp_bridge import asked, database, present
 from mcp_bridge.auth import Caller
 from mcp_bridge.downstream import live
 from mcp_bridge.talk import Talk, of_task, task_talk
@@ -82,8 +83,11 @@ def _handle(request_id: UUID) -> dict[str, Any]:
 # -- tasks/get, tasks/cancel, tasks/update ---------------------------------------------------
 
 
-def state(caller: Caller, task_id: str) -> dict[str, Any]:
-    """The task as tasks/get shows it. Raises NoSuchTask."""
+def state(caller: Caller, task_id: str, *, can_be_asked: bool = False) -> dict[str, Any]:
+    """The task as tasks/get shows it. Raises NoSuchTask.
+
+    A reviewer's question is told to everybody (statusMessage), and is asked of a client that can be asked.
+    """
     request = _own(caller, task_id)
     task = _task(request)
     status = present.shown_status(request)
@@ -96,9 +100,11 @@ def state(caller: Caller, task_id: str) -> dict[str, Any]:
             return {**task, "status": "failed", "error": error}
         result = ended.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {**task, "status": "completed", "result": result}
+    if can_be_asked and (question := request.open_question):
+        return {**task, "status": "input_required", "inputRequests": asked.question_form(question)}
     talk = task_talk(request.pk)
-    if talk is not None and (asked := talk.input_requests()):
-        return {**task, "status": "input_required", "inputRequests": asked}
+    if talk is not None and (questions := talk.input_requests()):
+        return {**task, "status": "input_required", "inputRequests": questions}
     return {**task, "status": "working"}
 
 
@@ -113,11 +119,24 @@ def cancel(caller: Caller, task_id: str) -> None:
 
 
 async def update(caller: Caller, task_id: str, answers: dict[str, Any]) -> None:
-    """Answers what the tool asks; what nobody asked is ignored. Raises NoSuchTask and InvalidArguments."""
+    """Answers what the tool or a reviewer asks; what nobody asked is ignored. Raises NoSuchTask, InvalidArguments."""
     request = await database.read(_own, caller, task_id)
+    if request.status == Status.IN_REVIEW:  # no tool runs
+        await database.write(_answer_reviewer, request, answers)
     talk = task_talk(request.pk)
     if talk is not None:
         talk.take(answers)
+
+
+def _answer_reviewer(request: GovernanceRequest, answers: dict[str, Any]) -> None:
+    question = request.open_question
+    text = asked.answer_in(question, answers) if question else None
+    if text is None:
+        return
+    try:
+        actions.answer(request, agent=Agent(pk=request.agent_id), text=text)
+    except WrongState:  # decided, expired or answered in this moment: nobody asks any more
+        log.info("%s: an answer came too late", request.reference)
 
 
 def _own(caller: Caller, task_id: str) -> GovernanceRequest:
@@ -130,7 +149,9 @@ def _own(caller: Caller, task_id: str) -> GovernanceRequest:
 
 def _task(request: GovernanceRequest) -> dict[str, Any]:
     """What every form of the task says. Kept for good: ttlMs is null."""
-    moments = (request.received_at, request.started_at, request.decided_at, request.finished_at)
+    moments = [request.received_at, request.started_at, request.decided_at, request.finished_at]
+    if request.status == Status.IN_REVIEW and (last := request.questions.last()):
+        moments += [last.asked_at, last.answered_at]
     return {
         "taskId": request.reference,
         "createdAt": _iso(request.received_at),
@@ -145,10 +166,12 @@ def _message(request: GovernanceRequest) -> str:
     if present.shown_status(request) not in present.OPEN_TEXT:
         return present.explain(request)
     facts = present.pending_facts(request)
-    return (
+    text = (
         f"{request.reference} {present.OPEN_TEXT[request.status]}. Deadline: {facts['deadline']}. "
         f"Review: {facts['review_url']}"
     )
+    question = request.open_question
+    return f"{text} {asked.question_text(question)}" if question else text
 
 
 def _iso(moment: datetime) -> str:

@@ -89,6 +89,6 @@ async def test_each_agent_sees_its_own_tools(front: Front, way: str) -> None:
         with pytest.raises(Exception, match="Unknown tool: careful__echo"):
             await agent.call_tool("careful__echo", {"text": "x"})
         result = await agent.call_tool("open__echo", {"text": "seen"})
-    own = {"check_status", "wait_for_decision", "cancel_request"}
+    own = {"check_status", "wait_for_decision", "cancel_request", "answer_question"}
     assert listed == own | {"open__echo", "open__error", "open__env"}
     assert result.content[0].text == "seen"
