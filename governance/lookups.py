@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance.errors import InvalidArguments
+from governance.models import Tool, ToolServer
 from governance.policy.patterns import BadPattern, Pattern
 from governance.toolservers import ToolResult
 
@@ -124,6 +125,18 @@ def _check_pointer(pointer: Any) -> None:
         raise InvalidArguments(
             _("A place is a JSON pointer such as /customer/name, or the word text for the answer's text.")
         )
+
+
+def why_not_asked(server: ToolServer, name: str) -> str:
+    """Why this tool cannot be named here, in words; empty when it can. That it runs now is seen when it is asked."""
+    tool = Tool.objects.filter(server_id=server.pk, name=name).first() if server.pk is not None else None
+    if tool is None:
+        return _("This server offers no tool %(tool)s. Read its tools first.") % {"tool": name}
+    if not tool.digest:
+        return _("%(tool)s was never accepted.") % {"tool": name}
+    if not tool.is_read_only:
+        return _("%(tool)s does not say that it only reads (readOnlyHint).") % {"tool": name}
+    return ""
 
 
 # -- in use -----------------------------------------------------------------------------------

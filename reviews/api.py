@@ -23,6 +23,7 @@ from reviews.access import visible_request
 from reviews.api_base import INVALID, NO_METHOD, NOT_FOUND, READ_ERRORS, THROTTLED, WRITE_ERRORS, ApiView
 from reviews.filters import PAGING, RequestFilter, ranges
 from reviews.health import health_body, reasons_not_ready
+from reviews.names import attach_names
 from reviews.pagination import BY_ID, NEWEST, Cursor
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Requests(ApiView, generics.ListAPIView):
         visible = GovernanceRequest.objects.visible_to(request.user)
         rows = visible.select_related("team", "agent", "tool__server", "policy_version").in_bulk([pk for _, pk in keys])
         found = [rows[pk] for _, pk in keys if pk in rows]
+        attach_names(found)
         return self.get_paginated_response(shapes.RequestSerializer(found, many=True).data)
 
 

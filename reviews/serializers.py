@@ -17,6 +17,7 @@ from governance.actions.halt import MAX_HALT_REASON_CHARS as MAX_REASON_CHARS
 from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Transition
 from governance.policy import Effect
 from governance.states import Verdict
+from reviews.sentences import sentence_of
 
 
 class RequestAgentSerializer(serializers.ModelSerializer):
@@ -65,14 +66,19 @@ class RequestSerializer(serializers.ModelSerializer):
     policy = RulingSerializer(source="*", read_only=True)
     round = serializers.IntegerField(help_text="Goes up when an approval is sent back to review.")
     tool_digest = serializers.CharField(help_text="SHA-256 of the tool's definition that an approval is for.")
+    sentence = serializers.SerializerMethodField(help_text="What would happen, in words for a person.")
 
     class Meta:
         model = GovernanceRequest
         fields = (
-            "reference", "status", "is_waiting", "team", "agent", "tool", "tool_server", "risk_score", "received_at",
-            "deadline", "decided_at", "finished_at", "parked", "policy", "round", "tool_digest",
+            "reference", "sentence", "status", "is_waiting", "team", "agent", "tool", "tool_server", "risk_score",
+            "received_at", "deadline", "decided_at", "finished_at", "parked", "policy", "round", "tool_digest",
         )
         read_only_fields = fields
+
+    def get_sentence(self, request: GovernanceRequest) -> str:
+        """With names where the rows had them attached (reviews/names.py)."""
+        return f"{sentence_of(request)}."
 
 
 class ContributionSerializer(serializers.Serializer):

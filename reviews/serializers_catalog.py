@@ -52,11 +52,22 @@ class ToolDetailSerializer(ToolSerializer):
     input_schema = serializers.SerializerMethodField(help_text="JSON Schema of its arguments.")
     output_schema = serializers.SerializerMethodField(help_text="JSON Schema of its structured results.")
     annotations = serializers.SerializerMethodField(help_text="MCP tool annotations.")
+    preview = serializers.SerializerMethodField(
+        help_text="Which read-only tool tells a reviewer what a call would change; empty: none does."
+    )
+    reversibility = serializers.CharField(help_text="How a call is taken back, in words; empty: nobody has said.")
 
     class Meta:
         model = Tool
-        fields = (*ToolSerializer.Meta.fields, "description", "input_schema", "output_schema", "annotations")
+        fields = (
+            *ToolSerializer.Meta.fields, "description", "input_schema", "output_schema", "annotations", "preview",
+            "reversibility",
+        )
         read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_preview(self, tool: Tool) -> Any:
+        return tool.preview
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_input_schema(self, tool: Tool) -> Any:
@@ -69,6 +80,15 @@ class ToolDetailSerializer(ToolSerializer):
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_annotations(self, tool: Tool) -> Any:
         return tool.annotations
+
+
+class ResolverSerializer(serializers.Serializer):
+    """Ids that match `pattern` are looked up with `tool`."""
+
+    pattern = serializers.CharField(help_text="A regular expression over the whole id.")
+    tool = serializers.CharField(help_text="A read-only tool of the same server.")
+    argument = serializers.CharField(help_text="Which of its arguments takes the id.")
+    name = serializers.CharField(help_text="JSON pointer into its answer, or “text”.")
 
 
 # -- tool servers ----------------------------------------------------------------------------
@@ -110,12 +130,13 @@ class ToolServerDetailSerializer(ToolServerSerializer):
     call_seconds = serializers.IntegerField(help_text="How long one call may take.")
     allowed_resources = serializers.CharField(help_text="URIs that agents may read: one pattern with * per line.")
     allowed_prompts = serializers.CharField(help_text="Prompts that agents may use: one pattern with * per line.")
+    resolvers = ResolverSerializer(many=True, read_only=True, help_text="How ids in arguments become names.")
 
     class Meta:
         model = ToolServer
         fields = (
             *ToolServerSerializer.Meta.fields, "tools", "quarantined_tools", "call_seconds", "max_result_bytes",
-            "allowed_resources", "allowed_prompts",
+            "allowed_resources", "allowed_prompts", "resolvers",
         )
         read_only_fields = fields
 

@@ -20,6 +20,7 @@ from governance.models.decisions import Source
 from governance.states import Verdict
 from reviews.access import user_of_token, visible_request
 from reviews.durations import left
+from reviews.sentences import sentence_of
 
 TOKEN = "ATLAS_REVIEWER_TOKEN"  # noqa: S105  the variable's name
 RULE = "─" * 78
@@ -87,7 +88,8 @@ def written_out(request: GovernanceRequest) -> str:
     ]
     lines = [f"  {name:<13}{visible(text)}" for name, text in facts if text]
     arguments = visible(json.dumps(request.arguments, ensure_ascii=False, indent=2))
-    return "\n".join([RULE, f"{request.reference}  {request.get_status_display()}", *lines, _indented(arguments), RULE])
+    head = [f"{request.reference}  {request.get_status_display()}", f"  {sentence_of(request)}."]
+    return "\n".join([RULE, *head, *lines, _indented(arguments), RULE])
 
 
 def _indented(text: str) -> str:

@@ -24,6 +24,8 @@ from governance.models.decisions import Source
 from governance.states import Status, Verdict
 from reviews.admin.base import ReadOnlyAdmin, ReadOnlyInline, VisibleChoiceFilter
 from reviews.admin.site import site
+from reviews.names import attach_names
+from reviews.sentences import sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +88,11 @@ class RequestAdmin(ReadOnlyAdmin):
     search_fields = ("reference",)
     search_help_text = "A reference, or its beginning: evt_…"
     fields = (
-        "reference", "in_console", "status", "why_parked", "risk_score", "policy", "threshold", "round", "team",
-        "agent", "tool", "tool_digest", "stated_reason", "intent", "arguments_json", "arguments_digest", "context_json",
-        "received_at", "deadline", "decided_at", "finished_at",
+        "reference", "in_console", "sentence", "status", "why_parked", "risk_score", "policy", "threshold", "round",
+        "team", "agent", "tool", "tool_digest", "stated_reason", "intent", "arguments_json", "arguments_digest",
+        "context_json", "received_at", "deadline", "decided_at", "finished_at",
     )
-    readonly_fields = ("in_console", "why_parked", "policy")
+    readonly_fields = ("in_console", "sentence", "why_parked", "policy")
     inlines = (AssessmentInline, DecisionInline, TransitionInline, ExecutionInline)
     actions = ("approve_selected", "reject_selected")
     actions_detail = ("approve", "reject")
@@ -111,6 +113,11 @@ class RequestAdmin(ReadOnlyAdmin):
     @admin.display(description="console")
     def in_console(self, request: GovernanceRequest) -> str:
         return format_html('<a class="text-primary-600" href="{}">Open</a>', request.get_absolute_url())
+
+    @admin.display(description="what it wants")
+    def sentence(self, request: GovernanceRequest) -> str:
+        attach_names([request])
+        return f"{sentence_of(request)}."
 
     @display(description="", label="danger")
     def parked(self, request: GovernanceRequest) -> str:
@@ -160,7 +167,7 @@ class RequestAdmin(ReadOnlyAdmin):
         return self._decide_one(request, object_id, Verdict.REJECTED)
 
     def _decide_selected(self, request: HttpRequest, rows: QuerySet, verdict: Verdict) -> HttpResponse | None:
-        chosen = list(rows.select_related("agent", "tool")[: MOST_AT_ONCE + 1])
+        chosen = list(rows.select_related("agent", "tool__server")[: MOST_AT_ONCE + 1])
         if len(chosen) > MOST_AT_ONCE:
             self.message_user(request, f"Decide at most {MOST_AT_ONCE} requests at once.", messages.ERROR)
             return None
@@ -203,6 +210,7 @@ class RequestAdmin(ReadOnlyAdmin):
     def _ask(
         self, request: HttpRequest, rows: list[GovernanceRequest], verdict: Verdict, form: ReasonForm, action: str = ""
     ) -> TemplateResponse:
+        attach_names(rows)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request), "opts": self.opts, "rows": rows, "form": form, "action": action,
             "approving": verdict is Verdict.APPROVED, "checkbox": admin.helpers.ACTION_CHECKBOX_NAME,

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from governance.actions.tool_servers import check_server, secrets_of
 from governance.errors import InvalidArguments, Unreadable
+from governance.lookups import resolvers_of, why_not_asked
 from governance.models import ToolServer
 
 MAX_SECRETS_CHARS = 32 * 1024
@@ -92,17 +93,20 @@ class ToolServerForm(forms.ModelForm):
         model = ToolServer
         fields = (
             "team", "name", "slug", "kind", "enabled", "url", "command", "args", "cwd", "timeout_seconds",
-            "max_result_bytes", "allowed_resources", "allowed_prompts",
+            "max_result_bytes", "allowed_resources", "allowed_prompts", "resolvers",
         )
         widgets: ClassVar = {
             name: UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"})
-            for name in ("allowed_resources", "allowed_prompts")
+            for name in ("allowed_resources", "allowed_prompts", "resolvers")
         }
         help_texts: ClassVar = {
             "slug": "Tools are called slug__tool by agents. Cannot be changed later.",
             "url": "Without user names or keys in it: those belong into a header, which is sealed.",
             "args": '["--option", "value"]. Shown to whoever sees the server: no secrets here.',
             "enabled": "Off: its tools are not offered and cannot be called.",
+            "resolvers": 'A list, at most ten: [{"pattern": "CUST-[0-9]+", "tool": "get_customer", "argument": "id", '
+            '"name": "/name"}]. Ids that match the pattern are looked up with this read-only tool of the same server; '
+            "name is a JSON pointer into its answer, or text for the answer's text.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -142,6 +146,17 @@ class ToolServerForm(forms.ModelForm):
         if "@" in urlsplit(url).netloc:
             raise forms.ValidationError("No user name or password in the address: put them into a header.")
         return url
+
+    def clean_resolvers(self) -> list[dict[str, str]]:
+        written = self.cleaned_data["resolvers"] or []
+        try:
+            resolvers = resolvers_of(written)
+        except InvalidArguments as error:
+            raise forms.ValidationError(str(error)) from error
+        problems = [problem for resolver in resolvers if (problem := why_not_asked(self.instance, resolver.tool))]
+        if problems:
+            raise forms.ValidationError(problems)
+        return written
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -17,8 +17,8 @@ from unfold.decorators import action, display
 
 from governance import actions
 from governance.errors import GovernanceError, InvalidArguments
-from governance.models import Team, ToolServer, ToolVersion
-from reviews.admin.base import SuperusersEditMixin
+from governance.models import EntityName, Team, ToolServer, ToolVersion
+from reviews.admin.base import ReadOnlyAdmin, SuperusersEditMixin, SuperusersOnlyMixin
 from reviews.admin.definitions import accept_several
 from reviews.admin.halts import STATES, HaltableAdmin
 from reviews.admin.server_form import ToolServerForm, where
@@ -81,7 +81,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ToolServer | None = None) -> list[tuple[str | None, dict]]:
         if obj is not None and not self.has_change_permission(request, obj):
-            fields = ("team", "name", "slug", "kind", "enabled", "url", "command", "args", "cwd")
+            fields = ("team", "name", "slug", "kind", "enabled", "url", "command", "args", "cwd", "resolvers")
             return [(None, {"fields": (*fields, *self._about())})]
         remote = obj is None or obj.is_remote
         shown = list(ToolServerForm(instance=obj).fields)
@@ -93,6 +93,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
             ("Limits", {"fields": ("timeout_seconds", "max_result_bytes")}),
             *([("What agents may read besides its tools", {"fields": ("allowed_resources", "allowed_prompts")})]
               if remote else []),
+            *([("Names instead of ids", {"fields": ("resolvers",)})] if remote and obj is not None else []),
         ]
 
     def _about(self) -> tuple[str, ...]:
@@ -139,7 +140,7 @@ class ToolServerAdmin(SuperusersEditMixin, HaltableAdmin):
                     obj, headers=form.secrets("headers"), env=form.secrets("env"), by=request.user
                 )
             return
-        columns = {name: form.cleaned_data[name] for name in ToolServerForm.Meta.fields}
+        columns = {name: form.cleaned_data[name] for name in ToolServerForm.Meta.fields if name in form.cleaned_data}
         server = actions.add_tool_server(
             **columns, headers=form.secrets("headers"), env=form.secrets("env"), by=request.user
         )
@@ -192,3 +193,12 @@ def _page(server: Model) -> str:
 
 def _link(name: str, query: str, text: object) -> str:
     return format_html('<a class="gv-link" href="{}?{}">{}</a>', reverse(name), query, text)
+
+
+@admin.register(EntityName, site=site)
+class EntityNameAdmin(SuperusersOnlyMixin, ReadOnlyAdmin):
+    """What tool servers said that ids are called (mcp_bridge/downstream/names.py)."""
+
+    list_display = ("value", "name", "server", "looked_up_at")
+    list_select_related = ("server",)
+    search_fields = ("value", "name")

@@ -2,13 +2,19 @@
 by a person (reviews/admin/definitions.py).
 """
 
+from typing import Any, ClassVar
+
+from django import forms
 from django.contrib import admin
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
+from governance.errors import InvalidArguments
+from governance.lookups import preview_rule_of, why_not_asked
 from governance.models import Team, Tool, ToolServer
 from reviews.admin.base import VisibleChoiceFilter, may_operate
 from reviews.admin.definitions import definition_page
@@ -45,6 +51,32 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ToolForm(forms.ModelForm):
+    """Only what the gateway itself knows of a tool; the rest is its server's."""
+
+    class Meta:
+        model = Tool
+        fields = ("enabled", "preview", "reversibility")
+        widgets: ClassVar = {"preview": UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"})}
+        help_texts: ClassVar = {
+            "preview": "What reviewers see before it runs, from a read-only tool of the same server. "
+            '{"dry_run": "NAME"} is called with the same arguments; {"read": "NAME", "arguments": {"id": '
+            '"/customer_id"}, "before": {"limit": "/limit"}, "after": {"limit": "/new_limit"}} reads what is there '
+            "now. Places are JSON pointers: arguments and after into the call's arguments, before into the answer.",
+            "reversibility": "How to take it back, in words: Reversible until the next pay run.",
+        }
+
+    def clean_preview(self) -> dict[str, Any]:
+        written = self.cleaned_data["preview"] or {}
+        try:
+            rule = preview_rule_of(written)
+        except InvalidArguments as error:
+            raise forms.ValidationError(str(error)) from error
+        if rule and (problem := why_not_asked(self.instance.server, rule.tool)):
+            raise forms.ValidationError(problem)
+        return written
+
+
 class ServerOfTool(VisibleChoiceFilter):
     title, parameter_name, model = "tool server", "server", ToolServer
 
@@ -55,7 +87,8 @@ class ToolAdmin(HaltableAdmin):
     list_select_related = ("server__team",)
     list_filter = (StateFilter, ServerOfTool)
     search_fields = ("exposed_name", "name", "title")
-    fields = ("enabled", "exposed_name", "server", "name", "why", "definitions")
+    form = ToolForm
+    fields = ("enabled", "exposed_name", "server", "name", "why", "preview", "reversibility", "definitions")
     readonly_fields = ("exposed_name", "server", "name", "why", "definitions")
 
     @display(description="state", label=STATES)

@@ -40,7 +40,7 @@ def test_a_tool_tells_what_it_is_and_that_it_is_available(call):
     detail = call("GET", f"/api/tools/{tool.pk}/").json()
     assert detail == {
         **row, "description": "Reads a file.", "input_schema": {"type": "object"}, "output_schema": None,
-        "annotations": {"readOnlyHint": True},
+        "annotations": {"readOnlyHint": True}, "preview": {}, "reversibility": "",
     }
 
 
