@@ -20,8 +20,11 @@ def choose() -> None:
     check(url)
     FOLDER.mkdir(parents=True, exist_ok=True)
     os.environ["DJANGO_SETTINGS_MODULE"] = "atlas_site.settings"
-    os.environ |= {"ATLAS_DATA_DIR": str(FOLDER), "ATLAS_RUN_WORKERS": "0", "ATLAS_LOG_LEVEL": "WARNING"}
-    for name in ("ATLAS_PRODUCTION", "ATLAS_DEBUG", "ATLAS_PUBLIC_URL", "REDIS_URL", "ATLAS_STATIC_ROOT"):
+    os.environ |= {
+        "ATLAS_DATA_DIR": str(FOLDER), "ATLAS_RUN_WORKERS": "0", "ATLAS_LOG_LEVEL": "WARNING",
+        "ATLAS_STATIC_ROOT": str(FOLDER / "static"),
+    }
+    for name in ("ATLAS_PRODUCTION", "ATLAS_DEBUG", "REDIS_URL"):
         os.environ[name] = ""
 
 
