@@ -4,6 +4,7 @@ The agent is an ordinary one, owned by that person: by the rule that nobody deci
 decides what it asks. Its calls come in over MCP like every other agent's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,8 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance import actions
+from governance.characters import visible
 from governance.models import Agent, AgentToken, Execution, GovernanceRequest, Team, User
 from governance.models.tokens import hash_token
+from governance.policy import describe
+from governance.rulings import compiled
 from governance.states import Status, Verdict
 from reviews.cards import status_of
 
@@ -160,6 +164,23 @@ def _ran(request: GovernanceRequest, execution: Execution | None, status: Status
     }
     label, state = ends.get(status, (_("The result"), "ahead"))
     return [ran, Step("result", label, state, request.finished_at)]
+
+
+def result_texts(request: GovernanceRequest) -> list[str]:
+    """What the tool answered, or why there is no answer, as texts."""
+    execution = getattr(request, "execution", None)
+    if execution is None:
+        return []
+    result = execution.result if isinstance(execution.result, Mapping) else {}
+    blocks = [block for block in result.get("content") or [] if block.get("type") == "text"]
+    texts = [visible(str(block.get("text", ""))) for block in blocks[:3]]
+    return texts or ([visible(execution.error)] if execution.error else [])
+
+
+def rule_in_words(request: GovernanceRequest) -> str:
+    """The rule that matched; empty for the default."""
+    rule = compiled(request.policy_version.text).rule(request.policy_rule) if request.policy_version else None
+    return describe(rule) if rule else ""
 
 
 def _since(request: GovernanceRequest) -> datetime:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance.errors import InvalidArguments
 from reviews import playing
-from reviews.cards import card_of
+from reviews.cards import status_of
 from reviews.forms_connect import TeamForm
 from reviews.operating import operated_teams, operators
 
@@ -88,7 +88,8 @@ def playground_steps(request: HttpRequest, reference: str) -> HttpResponse:
     if call is None:
         return HttpResponse(status=204)
     context = {
-        "card": card_of(call, request.user), "call": call, "steps": playing.steps_of(call),
+        "call": call, "steps": playing.steps_of(call), "status": status_of(call), "decision": call.decision,
+        "rule": playing.rule_in_words(call), "texts": playing.result_texts(call),
         "deciders": playing.deciders(call.team, request.user) if call.is_waiting else [],
     }
     return render(request, "reviews/_partials/playground_steps.html", context)

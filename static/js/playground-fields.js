@@ -21,7 +21,7 @@ function field(name, part, value, isNeeded, needed, none) {
   element.append(label, control);
   if (part.description) {
     const hint = Object.assign(document.createElement("span"), {
-      className: "hint", id: `${control.id}-hint`, textContent: part.description.slice(0, 300),
+      className: "hint", id: `${control.id}-hint`, textContent: part.description.length > 300 ? `${part.description.slice(0, 300)}…` : part.description,
     });
     control.setAttribute("aria-describedby", hint.id);
     element.append(hint);

@@ -66,8 +66,9 @@ function draw(method, message) {
   put("method", method);
   put("request", JSON.stringify(message, null, 2));
   put("answer", text("Held"));
-  wire.append(made);
-  while (wire.children.length > MOST_EXCHANGES) wire.firstElementChild.remove();
+  for (const older of wire.children) older.open = false;
+  wire.prepend(made);
+  while (wire.children.length > MOST_EXCHANGES) wire.lastElementChild.remove();
   return (said, kind, took) => {
     put("answer", (typeof said === "string" ? said : JSON.stringify(said, null, 2)).slice(0, SHOWN));
     put("kind", kind);
@@ -193,10 +194,8 @@ setInterval(() => { if (!document.documentElement.dataset.live) again(play?.refe
 
 // Leaving ends the token; a page that comes back from the browser's memory must begin anew.
 addEventListener("pagehide", () => {
-  const said = new FormData();
-  said.set("token", page.dataset.tokenId);
-  said.set("csrfmiddlewaretoken", document.querySelector("[data-csrf]").dataset.csrf);
-  navigator.sendBeacon(page.dataset.endUrl, said);
+  const said = new URLSearchParams({ token: page.dataset.tokenId, csrfmiddlewaretoken: document.querySelector("[data-csrf]").dataset.csrf });
+  fetch(page.dataset.endUrl, { method: "POST", body: said, keepalive: true }).catch(() => {});  // the page is gone
 });
 addEventListener("pageshow", (event) => { if (event.persisted) location.replace("/playground/"); });
 
