@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,7 +21,14 @@ from reviews.forms import HaltForm
 
 SHOWN = 200  # of each kind; more are found in the admin
 KINDS: dict[str, type[Subject]] = {"team": Team, "agent": Agent, "server": ToolServer, "tool": Tool}
-_TITLES = {"team": "Teams", "agent": "Agents", "server": "Tool servers", "tool": "Tools"}
+_TITLES = {
+    "team": gettext_lazy("Teams"), "agent": gettext_lazy("Agents"), "server": gettext_lazy("Tool servers"),
+    "tool": gettext_lazy("Tools"),
+}
+_NAMES = {
+    "team": gettext_lazy("team"), "agent": gettext_lazy("agent"), "server": gettext_lazy("tool server"),
+    "tool": gettext_lazy("tool"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,10 @@ class Stoppable:
     subject: Subject
     team: Team
     is_changeable: bool
+
+    @property
+    def kind_name(self) -> str:
+        return str(_NAMES[self.kind])
 
     @property
     def note(self) -> str:
@@ -47,14 +60,14 @@ def halts(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def halt(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    return _switch(request, kind, pk, actions.halt, "is halted")
+    return _switch(request, kind, pk, actions.halt, gettext_lazy("%(name)s is halted."))
 
 
 @never_cache
 @require_POST
 @login_required
 def resume(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    return _switch(request, kind, pk, actions.resume, "runs again")
+    return _switch(request, kind, pk, actions.resume, gettext_lazy("%(name)s runs again."))
 
 
 def find(user: User, kind: str, pk: int) -> Subject:
@@ -78,7 +91,7 @@ def _switch(
         return _page(request, refusal=str(refusal), status=403)
     except InvalidArguments as refusal:
         return _page(request, refusal=str(refusal), status=422)
-    messages.success(request, f"{subject} {done}." if changed else f"{subject} was in that state before.")
+    messages.success(request, (done if changed else _("%(name)s was in that state before.")) % {"name": subject})
     return redirect("halts")
 
 
