@@ -10,6 +10,7 @@ from governance.states import Status
 from mcp_bridge.models.welfare import Beneficiary
 from reviews.names import attach_names
 from reviews.sentences import sentence_of
+from reviews.terminal import written_out
 from tests.definitions import defined, make_server, offer
 from tests.factories import make_request
 
@@ -75,6 +76,14 @@ def test_fifty_rows_take_as_many_queries_as_one(django_assert_num_queries) -> No
     with django_assert_num_queries(3):
         attach_names(rows)
     assert len([row for row in rows if row.names]) > 3
+
+
+def test_rest_and_the_terminal_say_the_same_sentence(call) -> None:
+    request = make_request(arguments={"beneficiary_id": "BEN-123", "days": 14, "reason": "x"})
+    said = "wants to extend the payments of Ada Obi (BEN-123) by 14 days"
+    (row,) = call("GET", "/api/requests/").json()["results"]
+    assert said in row["sentence"] and said in call("GET", f"/api/requests/{request.reference}/").json()["sentence"]
+    assert said in written_out(*named(request))
 
 
 def test_resolvers_that_nobody_checked_break_no_page() -> None:
