@@ -146,7 +146,7 @@ def _sections(title: str, tokens: list[Token]) -> Iterator[Section]:
     """Gives each heading its id on the way, as GitHub makes them, so that links with # fit both."""
     anchor, level, texts, seen = "", 1, [], {}
     name = title
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip(tokens, [*tokens, None][1:], strict=True):
         if token.type == "heading_open":
             yield Section(anchor, name, level, " ".join(texts))
             name, level, texts = _plain(following), int(token.tag[1]), []

@@ -98,9 +98,7 @@ def _further(user: User, form: TokenForm) -> tuple[Agent, str]:
 def _issued(request: HttpRequest, agent: Agent, token: str) -> HttpResponse:
     row = AgentToken.objects.select_related("agent__team").get(sha256=hash_token(token))
     context = {"agent": agent, "token": token, "clients": clients(token), "heard": heard_of(row), "section": "connect"}
-    response = render(request, "reviews/connect_issued.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "reviews/connect_issued.html", context)
 
 
 def _existing(request: HttpRequest, data: Any = None, **options: Any) -> ExistingAgentForm:

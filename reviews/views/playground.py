@@ -61,9 +61,7 @@ def playground_begin(request: HttpRequest) -> HttpResponse:
         "play": play, "examples": _examples(), "section": "playground",
         "deciders": playing.deciders(play.agent.team, request.user),
     }
-    response = render(request, "reviews/playground_play.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "reviews/playground_play.html", context)
 
 
 @never_cache

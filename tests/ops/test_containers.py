@@ -101,8 +101,8 @@ def test_the_build_context_is_a_list_of_what_is_needed():
     assert lines[0] == "*"
     allowed = {line[1:] for line in lines if line.startswith("!")}
     assert allowed == {
-        "requirements.txt", "manage.py", "LICENSE", "atlas_site", "governance", "mcp_bridge", "reviews", "static",
-        "templates",
+        "requirements.txt", "manage.py", "LICENSE", "atlas_site", "docs", "governance", "mcp_bridge", "reviews",
+        "static", "templates",
     }
     assert "**/.env*" in lines
 
