@@ -9,7 +9,19 @@ from reviews.views.history import history
 from reviews.views.home import home
 from reviews.views.preview import request_preview
 from reviews.views.queue import queue, queue_row, queue_rows
-from reviews.views.requests import decide, request_page, request_state
+from reviews.views.requests import (
+    ask,
+    claim,
+    decide,
+    edit,
+    extend,
+    hand_over,
+    release,
+    request_page,
+    request_pane,
+    request_state,
+    undo,
+)
 
 _LOGIN = {"template_name": "reviews/login.html", "redirect_authenticated_user": True}
 
@@ -24,7 +36,15 @@ urlpatterns = [
     path("requests/<str:reference>/", request_page, name="request"),
     path("requests/<str:reference>/state/", request_state, name="request_state"),
     path("requests/<str:reference>/preview/", request_preview, name="request_preview"),
+    path("requests/<str:reference>/pane/", request_pane, name="request_pane"),
     path("requests/<str:reference>/decide/", decide, name="decide"),
+    path("requests/<str:reference>/undo/", undo, name="undo"),
+    path("requests/<str:reference>/edit/", edit, name="edit"),
+    path("requests/<str:reference>/ask/", ask, name="ask"),
+    path("requests/<str:reference>/extend/", extend, name="extend"),
+    path("requests/<str:reference>/claim/", claim, name="claim"),
+    path("requests/<str:reference>/release/", release, name="release"),
+    path("requests/<str:reference>/hand-over/", hand_over, name="hand_over"),
     path("history/", history, name="history"),
     path("halts/", halts, name="halts"),
     path("halts/<str:kind>/<int:pk>/halt/", halt, name="halt"),

@@ -1,42 +1,23 @@
-// The live request page: state, outcome, history and decision bar follow the row; typed text is never thrown away.
-const page = document.querySelector("[data-request]");
-const status = (root) => root.querySelector('[data-live="state"]').dataset.status;
+// The page of one request, opened from a list: j and k go on to the next and previous case of that list, u goes back.
+import { onKey } from "./keys.js";
 
-async function refresh() {
-  const answer = await fetch(page.dataset.fragment);
-  if (answer.redirected) location.reload();
-  if (!answer.ok) return;
-  const holder = document.createElement("template");
-  holder.innerHTML = await answer.text();
-  if (status(holder.content) === status(page)) return;
-  const typed = page.querySelector("[data-decide] textarea")?.value.trim();
-  for (const fresh of holder.content.querySelectorAll("[data-live]")) {
-    page.querySelector(`[data-live="${fresh.dataset.live}"]`).replaceWith(document.importNode(fresh, true));
-  }
-  const box = page.querySelector("[data-decide] textarea");
-  if (typed && box) box.value = typed;
-  if (typed && !box) keep(typed);
-  const words = page.querySelector('[data-live="state"]').textContent.trim().replace(/\s+/g, " ");
-  document.querySelector("[data-announce]").textContent = `This request is now: ${words}`;
-  document.dispatchEvent(new Event("atlas:swapped"));
+const LIST = "atlas-list";
+const box = document.querySelector("[data-case]");
+const list = (() => { try { return JSON.parse(sessionStorage.getItem(LIST)) ?? {}; } catch { return {}; } })();
+const names = Array.isArray(list.references) ? list.references : [];
+const at = names.indexOf(box?.dataset.request);
+const text = document.querySelector("[data-card-keys]")?.dataset ?? {};
+
+function go(step) {
+  const next = names[at + step];
+  if (at >= 0 && next) location.assign(location.pathname.replace(box.dataset.request, next));
 }
 
-function keep(text) {
-  const note = document.createElement("p");
-  note.className = "soft small";
-  note.textContent = `What you had typed, not sent: “${text}”`;
-  page.querySelector('[data-live="outcome"] .panel')?.append(note);
+function back() {
+  const link = box.querySelector("[data-back]") ?? document.querySelector("[data-home]");
+  location.assign(at >= 0 && typeof list.url === "string" && list.url.startsWith("/") ? list.url : link.href);
 }
 
-document.addEventListener("atlas:changed", (event) => {
-  if (event.detail.reference === page.dataset.request) refresh().catch(() => {});
-});
-document.addEventListener("atlas:connected", () => refresh().catch(() => {}));
-
-// One press decides once.
-page.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-decide]")) return;
-  if (event.target.dataset.sent) event.preventDefault();
-  event.target.dataset.sent = "1";
-});
-addEventListener("pageshow", () => { delete page.querySelector("[data-decide]")?.dataset.sent; });
+onKey("j", () => go(1), at >= 0 ? text.next : "");
+onKey("k", () => go(-1), at >= 0 ? text.previous : "");
+onKey("u", back, text.back);
