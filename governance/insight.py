@@ -148,7 +148,7 @@ def _taken(arguments: Mapping[str, Any], pointers: Mapping[str, str]) -> dict[st
 
 
 def _changes(rule: PreviewRule, result: ToolResult, arguments: Mapping[str, Any]) -> list[PreviewedChange]:
-    """In the order they were written. An `after` that the call does not name stays as it is."""
+    """What changes first, then by name. An `after` that the call does not name stays as it is."""
     changes = []
     for label in {**rule.before, **rule.after}:
         before = found_in(result, rule.before[label]) if label in rule.before else MISSING
@@ -160,7 +160,7 @@ def _changes(rule: PreviewRule, result: ToolResult, arguments: Mapping[str, Any]
             continue
         after = before if after is MISSING else after
         changes.append(PreviewedChange(label.rpartition("/")[2], _shown(before), _shown(after)))
-    return changes
+    return sorted(changes, key=lambda change: (not change.is_change, change.label))
 
 
 def _told_changes(result: ToolResult) -> list[PreviewedChange]:
