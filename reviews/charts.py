@@ -117,11 +117,12 @@ def _stack(series: Sequence[Series], values: Sequence[int], top: int) -> tuple[P
 
 
 def nice_ceiling(value: int) -> int:
-    """The next 1, 2, 4, 5 or 10 times a power of ten; at least 4, so that the axis has whole numbers."""
+    """A round number at or not far above it; at least 4, so that the axis has whole numbers."""
     if value <= 4:
         return 4
     power = 10 ** math.floor(math.log10(value))
-    return next(power * step for step in (1, 2, 4, 5, 8, 10) if power * step >= value)
+    tenths = (10, 12, 16, 20, 24, 32, 40, 50, 60, 80, 100)
+    return next(power * step // 10 for step in tenths if power * step >= 10 * value and power * step % 10 == 0)
 
 
 def ticks(top: int) -> list[int]:

@@ -23,6 +23,7 @@ Kind, Span = Tally.Kind, Tally.Span
 BY_SUBJECT = (Kind.ALL, Kind.AGENT, Kind.TOOL, Kind.RULE, Kind.BAND, Kind.WAIT)
 MOST_WAITING = 10_000  # a count of what waits stops here
 EXACT_WAITS = 300  # up to so many decisions, quantiles are of the rows themselves
+HOUR = timedelta(hours=1)
 DAYS = {"today": 1, "7d": 7, "30d": 30}
 
 
@@ -46,13 +47,13 @@ class Period:
         days = [_midnight(self.start, ahead=number) for number in range(DAYS[self.key] + 1)]
         if not self.is_today:
             return days[:-1]
-        hours = int((days[1] - days[0]).total_seconds() // 3600)  # 23 or 25 when the clocks change
-        return [timezone.localtime(days[0].astimezone(UTC) + timedelta(hours=hour)) for hour in range(hours)]
+        first, last = (day.astimezone(UTC) for day in days)  # 23 or 25 hours when the clocks change
+        return [timezone.localtime(first + number * HOUR) for number in range((last - first) // HOUR)]
 
     def step_of(self, at: datetime) -> datetime:
-        """The step in which an hour of the tallies lies."""
-        local = timezone.localtime(max(at, self.start))
-        return timezone.localtime(at) if self.is_today else _midnight(local)
+        """The step in which an hour of the tallies lies, in UTC: local hours come twice when the clocks go back."""
+        at = max(at, self.start)
+        return (_hour(at) if self.is_today else _midnight(timezone.localtime(at))).astimezone(UTC)
 
 
 def period_of(key: str, now: datetime | None = None) -> Period:
@@ -70,6 +71,12 @@ def _midnight(local: datetime, ahead: int = 0) -> datetime:
 
 class Sums(Counter[str]):
     """The columns of tallies, and what follows from them."""
+
+    def __missing__(self, column: str) -> int:
+        """Nothing, of a column; templates ask for the properties this way first, and must not get a nought."""
+        if column in COLUMNS:
+            return 0
+        raise KeyError(column)
 
     @property
     def approvals(self) -> int:
@@ -186,7 +193,7 @@ def _summed(rows: QuerySet, *by: str) -> Iterable[tuple]:
 def _series(
     hours: QuerySet, period: Period, fresh: Counts, kind: Kind, subject: str
 ) -> list[tuple[datetime, Sums]]:
-    steps: dict[datetime, Sums] = {at: Sums() for at in period.steps()}
+    steps = {at.astimezone(UTC): Sums() for at in period.steps()}
     for at, *values in _summed(hours, "at"):
         if (step := steps.get(period.step_of(at))) is not None:
             step.update(dict(zip(COLUMNS, values, strict=True)))
@@ -194,7 +201,7 @@ def _series(
         is_wanted = (of, about) == (kind.value, subject) and at >= _hour(period.start)
         if is_wanted and (step := steps.get(period.step_of(at))) is not None:
             step[column] += many
-    return list(steps.items())
+    return [(timezone.localtime(at), sums) for at, sums in steps.items()]
 
 
 # -- time to decision --------------------------------------------------------------------------

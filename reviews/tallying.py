@@ -9,6 +9,7 @@ nothing behind. What is not counted yet is read live by the pages (`uncounted`).
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, Exists, F, Max, Min, OuterRef, QuerySet, Value, When
@@ -27,7 +28,8 @@ LIVE = 2_000  # uncounted rows that a page reads itself
 EVERY_SECONDS = 5.0
 AGAIN_SECONDS = 0.05  # while it catches up
 
-Kind, Span = Tally.Kind, Tally.Span
+ALL, AGENT, TOOL, RULE, BAND, WAIT = (kind.value for kind in Tally.Kind)
+HOUR, DAY = (span.value for span in Tally.Span)
 COLUMNS = (
     "received", "reviewed", "approved", "rejected", "edited", "undone", "passed", "denied", "expired", "cancelled",
     "succeeded", "failed", "unknown",
@@ -103,21 +105,24 @@ def count(rows: QuerySet) -> Counts:
     """What these transitions come to, per hour."""
     counts: Counts = Counter()
     for team, agent, tool, rule, band, hour, came_from, to, by_person, many in _grouped(rows):
-        at = datetime.strptime(hour, "%Y-%m-%d %H").replace(tzinfo=UTC)
-        subjects = ((Kind.ALL, ""), (Kind.AGENT, str(agent)), (Kind.TOOL, str(tool)), (Kind.RULE, rule))
-        column = _column(came_from, to, by_person)
+        at, column = _start_of(hour), _column(came_from, to, by_person)
         if column:
-            for kind, subject in subjects:
-                counts[team, kind.value, subject, at, column] += many
+            for kind, subject in ((ALL, ""), (AGENT, str(agent)), (TOOL, str(tool)), (RULE, rule)):
+                counts[team, kind, subject, at, column] += many
         if column and column != "received":
-            counts[team, Kind.BAND.value, band, at, column] += many
+            counts[team, BAND, band, at, column] += many
         if came_from in _UNSCORED:  # its band is known from here on
-            counts[team, Kind.BAND.value, band, at, "received"] += many
+            counts[team, BAND, band, at, "received"] += many
     _count_people(rows, counts)
     return counts
 
 
-_UNSCORED = (Status.RECEIVED, Status.SCORING)
+_UNSCORED = (str(Status.RECEIVED), str(Status.SCORING))
+
+
+@lru_cache(maxsize=4_096)
+def _start_of(hour: str) -> datetime:
+    return datetime.strptime(hour, "%Y-%m-%d %H").replace(tzinfo=UTC)
 
 
 def _grouped(rows: QuerySet) -> Iterable[tuple]:
@@ -149,7 +154,7 @@ def _hour(field: str) -> Substr:
 def _column(came_from: str, to: str, by_person: int) -> str:
     if to == Status.IN_REVIEW and came_from == Status.APPROVED:
         return "undone" if by_person else ""  # sent back by the gateway: the decision was made all the same
-    return _BY_PERSON.get(to, "") if by_person and to in _BY_PERSON else _COLUMNS.get(to, "")
+    return (by_person and _BY_PERSON.get(to)) or _COLUMNS.get(to, "")
 
 
 _BY_PERSON = {Status.APPROVED: "approved", Status.DENIED: "rejected"}
@@ -175,10 +180,10 @@ def _count_people(rows: QuerySet, counts: Counts) -> None:
     for team, agent, tool, to, at, received_at, edited in decided.iterator(chunk_size=2_000):
         hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         bucket = f"{bucket_of((at - received_at).total_seconds()):03d}"
-        counts[team, Kind.WAIT.value, bucket, hour, _BY_PERSON[to]] += 1
+        counts[team, WAIT, bucket, hour, _BY_PERSON[to]] += 1
         if edited:
-            for kind, subject in ((Kind.ALL, ""), (Kind.AGENT, str(agent)), (Kind.TOOL, str(tool))):
-                counts[team, kind.value, subject, hour, "edited"] += 1
+            for kind, subject in ((ALL, ""), (AGENT, str(agent)), (TOOL, str(tool))):
+                counts[team, kind, subject, hour, "edited"] += 1
 
 
 # -- adding up -------------------------------------------------------------------------------
@@ -195,8 +200,8 @@ def _add(counts: Counts) -> None:
     """Adds the sums to the rows of their hours and days."""
     rows: dict[tuple, Counter[str]] = defaultdict(Counter)
     for (team, kind, subject, hour, column), many in counts.items():
-        rows[team, kind, subject, Span.HOUR.value, hour][column] += many
-        rows[team, kind, subject, Span.DAY.value, hour.replace(hour=0)][column] += many
+        rows[team, kind, subject, HOUR, hour][column] += many
+        rows[team, kind, subject, DAY, hour.replace(hour=0)][column] += many
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         cursor.executemany(_ADD, [

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from governance.characters import visible
-from governance.models import EvidenceEntry, GovernanceRequest, Transition
+from governance.models import EvidenceEntry, GovernanceRequest, Transition, User
 from governance.models.evidence import Fact
 from governance.states import Status
 from reviews.charts import percent, places_of
@@ -61,6 +61,7 @@ class Gap:
     x: str
     centre: str
     label: str
+    is_minor: bool  # not named where the room is narrow
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Phase:
     label: str
     seconds: float
     share: float
+    x: str
+    width: str
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,6 @@ class Trace:
     gaps: list[Gap] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     total: float = 0.0
-
-    @property
-    def height(self) -> int:
-        return len(self.steps) * 28 + 24
 
     def by_people(self) -> float:
         return sum(phase.seconds for phase in self.phases if phase.kind == "person")
@@ -94,6 +93,7 @@ def trace_of(request: GovernanceRequest) -> Trace:
     transitions = list(request.transitions.select_related("user").order_by("id")[:MOST])
     # Stable: what has the same time stays as it was noted.
     steps = sorted(_steps(request, transitions), key=lambda step: step.at)
+    _name_people(steps)
     _draw(steps)
     end = timezone.now() if request.is_open else request.finished_at or transitions[-1].at
     phases = _phases(request, transitions, end)
@@ -115,8 +115,8 @@ def _steps(request: GovernanceRequest, transitions: list[Transition]) -> Iterato
         yield from _of_entry(request, transitions, entry, payload, asked)
     if request.release_at and request.release_at <= timezone.now() and request.status != Status.IN_REVIEW:
         yield Step(
-            request.release_at, _("Released"), "gateway", detail=_("The time to undo was over."),
-            start=request.decided_at,
+            request.release_at, _("Released"), "gateway", _("Gateway"), _("The time to undo was over."),
+            request.decided_at,
         )
     execution = getattr(request, "execution", None)
     if execution is not None and execution.returned_at:
@@ -132,7 +132,7 @@ def _steps(request: GovernanceRequest, transitions: list[Transition]) -> Iterato
         }
         yield Step(
             ended or delivery.created_at, _("Webhook sent") if ended else _("Webhook queued"), "delivery",
-            detail=detail, start=delivery.created_at if ended else None,
+            _("Gateway"), detail, delivery.created_at if ended else None,
         )
 
 
@@ -181,7 +181,7 @@ def _of_entry(
         case Fact.EXTENDED:
             until = parse_datetime(payload.get("deadline", ""))
             step.detail = _("until %(at)s") % {
-                "at": date_format(timezone.localtime(until), "SHORT_DATETIME_FORMAT") if until else "–"
+                "at": date_format(timezone.localtime(until), "j M, H:i") if until else "–"
             }
     yield step
 
@@ -199,7 +199,7 @@ def _ruled(entry: EvidenceEntry, payload: dict[str, Any]) -> Step:
         }
     else:
         detail = _("no rule matched: the call %(effect)s") % {"effect": effect}
-    return Step(entry.at, _("Policy asked"), "gateway", detail=detail, evidence=entry.pk)
+    return Step(entry.at, _("Policy asked"), "gateway", _("Gateway"), detail, evidence=entry.pk)
 
 
 def _scored(request: GovernanceRequest, payload: dict[str, Any]) -> str:
@@ -246,6 +246,15 @@ def _began(transitions: list[Transition], before: datetime, status: Status) -> d
     return max((move.at for move in transitions if move.to_status == status and move.at <= before), default=None)
 
 
+def _name_people(steps: list[Step]) -> None:
+    """Evidence holds user names; the page says what people are called."""
+    people = User.objects.filter(username__in={step.who for step in steps if step.kind == "person"})
+    names = {person.username: visible(person.display_name) for person in people}
+    for step in steps:
+        if step.kind == "person":
+            step.who = names.get(step.who, step.who)
+
+
 # -- the drawing -------------------------------------------------------------------------------
 
 
@@ -270,9 +279,9 @@ def _gaps(steps: list[Step]) -> list[Gap]:
     gaps = []
     for number in range(1, len(instants)):
         left, right = places[number - 1], places[number]
-        named = right - left >= NARROW
-        label = span((instants[number] - instants[number - 1]).total_seconds()) if named else ""
-        gaps.append(Gap(percent(right), percent((left + right) / 2), label))
+        took = (instants[number] - instants[number - 1]).total_seconds()
+        label = span(took) if right - left >= NARROW else ""
+        gaps.append(Gap(percent(right), percent((left + right) / 2), label, right - left < 3 * NARROW))
     return gaps
 
 
@@ -299,5 +308,10 @@ def _phases(request: GovernanceRequest, transitions: list[Transition], end: date
         seconds["agent"] += open_for
         seconds["person"] -= open_for
     total = sum(seconds.values()) or 1.0
-    found = [Phase(kind, str(PHASES[kind]), took, took / total) for kind, took in seconds.items() if took > 0]
-    return sorted(found, key=lambda phase: -phase.seconds)
+    phases, x = [], 0.0
+    for kind, took in sorted(seconds.items(), key=lambda phase: -phase[1]):
+        if took > 0:
+            width = 100 * took / total
+            phases.append(Phase(kind, str(PHASES[kind]), took, took / total, percent(x), percent(width)))
+            x += width
+    return phases

@@ -18,7 +18,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.get_preferred_type(["application/json", "text/html"]) != "text/html":
         return JsonResponse(sign_of_life())
     if request.user.is_authenticated:
-        return redirect("queue")
+        return redirect("overview")
     return render(request, "reviews/start.html", {"sign": sign_of_life(), "public_url": settings.PUBLIC_URL})
 
 
