@@ -4,6 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from reviews import urls_connect, urls_seeing, urls_shell
+from reviews.views.batch import queue_batch
 from reviews.views.halts import halt, halts, resume
 from reviews.views.history import history
 from reviews.views.home import home
@@ -22,6 +23,7 @@ from reviews.views.requests import (
     request_state,
     undo,
 )
+from reviews.views.saved_views import save_view, saved_view
 
 _LOGIN = {"template_name": "reviews/login.html", "redirect_authenticated_user": True}
 
@@ -31,6 +33,9 @@ urlpatterns = [
     path("login/", LoginView.as_view(**_LOGIN), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("queue/", queue, name="queue"),
+    path("queue/batch/", queue_batch, name="queue_batch"),
+    path("saved-views/", save_view, name="save_view"),
+    path("saved-views/<int:pk>/", saved_view, name="saved_view"),
     path("queue/rows/", queue_rows, name="queue_rows"),
     path("queue/rows/<str:reference>/", queue_row, name="queue_row"),
     path("requests/<str:reference>/", request_page, name="request"),

@@ -9,8 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from governance.models import User
-from reviews import queries
-from reviews.chips import chips_of
+from reviews import queries, saved
+from reviews.chips import chips_of, statuses_of
 from reviews.forms import HistoryForm
 from reviews.keyset import Page
 
@@ -33,7 +33,13 @@ def history(request: HttpRequest) -> HttpResponse:
         found = queries.history_page(
             request.user, wanted, after=request.GET.get("after", ""), before=request.GET.get("before", "")
         )
-    context = {"form": form, "found": found, "chips": chips_of(form, request.GET), "window": queries.WINDOW}
+    tabs = saved.tabs_of(request.user, "history", request.GET)
+    context = {
+        "section": "history", "form": form, "found": found, "chips": chips_of(form, request.GET),
+        "window": queries.WINDOW, "tabs": tabs, "filters": saved.filters_in("history", request.GET),
+        "current_view": next((tab for tab in tabs if tab.is_current and tab.pk), None),
+        "statuses": statuses_of(form, request.GET),
+    }
     return render(request, "reviews/history.html", context)
 
 

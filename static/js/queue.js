@@ -1,8 +1,10 @@
-// The live queue. Nothing moves by itself: new requests are offered at the edge, what was decided elsewhere is marked
-// in its place. Only an empty list fills at once, since there is nothing under the pointer.
+// The live queue. Nothing moves by itself: new requests are offered at the edge; a claim, a question or a decision made
+// elsewhere is marked in its row. Only an empty list fills at once, since there is nothing under the pointer.
+import { say } from "./announce.js";
+import { showWaiting } from "./live.js";
+
 const queue = document.querySelector("[data-queue]");
 const bar = queue.querySelector("[data-fresh]");
-const title = document.title;
 const rowsIn = (root) => [...root.querySelectorAll("[data-list] > [data-reference]")];
 const names = (rows) => new Set(rows.map((row) => row.dataset.reference));
 let newest = null, timer, busy = false, again = false;
@@ -16,32 +18,54 @@ async function read(url) {
   return holder.content;
 }
 
+const swapped = () => document.dispatchEvent(new Event("atlas:swapped"));
+const picked = (row) => row?.querySelector("[data-pick]")?.checked;
+
 function swap(content) {
   const kept = document.activeElement?.closest("[data-reference]")?.dataset.reference;
-  queue.querySelector("[data-rows]").replaceWith(content.querySelector("[data-rows]"));
+  const chosen = names(rowsIn(queue).filter(picked));
+  const fresh = content.querySelector("[data-rows]");
+  queue.querySelector("[data-rows]").replaceWith(fresh);
+  for (const row of rowsIn(queue)) {
+    const box = row.querySelector("[data-pick]");
+    if (box) box.checked = chosen.has(row.dataset.reference);
+  }
   if (kept) queue.querySelector(`[data-reference="${CSS.escape(kept)}"] .row-link`)?.focus({ preventScroll: true });
   offer(0);
-  document.dispatchEvent(new Event("atlas:swapped"));
+  swapped();
 }
 
 function offer(count) {
-  const text = `${count} new`;
+  const text = count === 1 ? queue.dataset.newOne : queue.dataset.newMany.replace("{count}", count);
+  const shown = bar.querySelector("[data-fresh-text]");
   bar.hidden = !count;
-  document.title = count ? `(${count}) ${title}` : title;
-  if (count && bar.querySelector("[data-fresh-text]").textContent !== text) {
-    document.querySelector("[data-announce]").textContent = `${count} new request${count > 1 ? "s" : ""} waiting`;
-  }
-  bar.querySelector("[data-fresh-text]").textContent = count ? text : "";
+  if (count && shown.textContent !== text) say(queue.dataset.say.replace("{count}", count));
+  shown.textContent = count ? text : "";
+}
+
+function replace(row, now) {
+  const focused = row.contains(document.activeElement), chosen = picked(row);
+  const seen = row.hasAttribute("aria-current");
+  row.replaceWith(now);
+  const box = now.querySelector("[data-pick]");
+  if (box) box.checked = chosen;
+  if (seen) now.setAttribute("aria-current", "true");
+  if (focused) now.querySelector(".row-link").focus({ preventScroll: true });
+  swapped();
 }
 
 async function markGone(row) {
   const content = await read(queue.dataset.row.replace("REFERENCE", row.dataset.reference));
   const now = content?.querySelector("[data-reference]");
-  if (!now || !now.classList.contains("row-gone")) return;
-  const focused = row.contains(document.activeElement);
-  row.replaceWith(now);
-  if (focused) now.querySelector(".row-link").focus({ preventScroll: true });
-  document.dispatchEvent(new Event("atlas:swapped"));
+  if (now?.classList.contains("row-gone")) replace(row, now);
+}
+
+// Counts of filters and views; not while somebody has one open or the pointer on them.
+function recount(content) {
+  const here = queue.querySelector("[data-filters]");
+  if (here.matches(":hover, :focus-within") || here.querySelector(":popover-open")) return;
+  const now = content.querySelector("[data-filters]");
+  if (now && now.innerHTML !== here.innerHTML) here.replaceWith(document.importNode(now, true));
 }
 
 async function look() {
@@ -50,15 +74,17 @@ async function look() {
   try {
     const content = await read(queue.dataset.fragment);
     if (!content) return;
-    const count = document.querySelector("[data-count]");
-    count.textContent = content.querySelector("[data-rows]").dataset.waiting;
-    count.hidden = !count.textContent;
-    const here = rowsIn(queue), shown = names(here), waiting = names(rowsIn(content));
+    showWaiting(content.querySelector("[data-rows]").dataset.waiting);
+    recount(content);
+    const here = rowsIn(queue), shown = names(here), there = rowsIn(content), waiting = names(there);
     if (!here.length) { swap(content); return; }
-    newest = content;
     offer([...waiting].filter((name) => !shown.has(name)).length);
+    const now = new Map(there.map((row) => [row.dataset.reference, row]));
+    newest = content.cloneNode(true);
     for (const row of here) {
-      if (!waiting.has(row.dataset.reference) && !row.classList.contains("row-gone")) await markGone(row);
+      const fresh = now.get(row.dataset.reference);
+      if (fresh && fresh.dataset.stamp !== row.dataset.stamp) replace(row, document.importNode(fresh, true));
+      if (!fresh && !row.classList.contains("row-gone")) await markGone(row);
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;  // the network is away; the live line will say so and catch up

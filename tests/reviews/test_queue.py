@@ -50,7 +50,7 @@ def test_a_row_tells_sentence_agent_tool_and_risk(as_sarah: Client) -> None:
     assert '<span class="said-who">demo-agent</span> wants to extend the payments of ' in text
     assert '<span class="said-what">Ada Obi</span><span class="said-id"> (BEN-123)</span> by ' in text
     assert '<span class="said-what">14 days</span>, until <span class="said-what">' in text
-    assert "High <b>82</b>" in text
+    assert "High</span> <b>82</b>" in text
     assert "request_payment_extension</code>" in text
 
 

@@ -1,0 +1,109 @@
+// The preview on wide screens: j and k read cases without leaving the list, the address stays. Enter opens the page.
+import { onKey } from "./keys.js";
+
+const queue = document.querySelector("[data-queue]");
+const pane = document.querySelector("[data-pane]");
+const body = pane.querySelector("[data-pane-body]");
+const wait = pane.querySelector("[data-pane-wait]");
+const button = document.querySelector("[data-pane-switch]");
+const open = pane.querySelector("[data-pane-open]");
+const wide = matchMedia("(min-width: 1200px)");
+const KEPT = "atlas-preview";
+let shown = "", timer, byKey = false;
+
+const isOpen = () => !pane.hidden;
+const rowOf = (name) => queue.querySelector(`[data-list] > [data-reference="${CSS.escape(name)}"]`);
+
+function layOut(on) {
+  pane.hidden = !on;
+  queue.classList.toggle("with-pane", on);
+  document.body.classList.toggle("has-pane", on);
+  button.setAttribute("aria-pressed", on);
+}
+
+function mark(name) {
+  for (const row of queue.querySelectorAll("[data-list] > [aria-current]")) row.removeAttribute("aria-current");
+  if (name) rowOf(name)?.setAttribute("aria-current", "true");
+}
+
+async function show(name) {
+  if (!pane.dataset.url || name === shown) return;
+  if (!isOpen()) layOut(true);
+  shown = name;
+  mark(name);
+  open.href = rowOf(name).querySelector(".row-link").href;
+  const slow = setTimeout(() => { wait.hidden = false; body.hidden = true; }, 300);
+  try {
+    await htmx.ajax("GET", pane.dataset.url.replace("REFERENCE", name), { target: body, swap: "innerHTML" });
+    if (shown === name) pane.scrollTop = 0;
+  } finally {
+    clearTimeout(slow);
+    wait.hidden = true;
+    body.hidden = false;
+  }
+}
+
+function soon(name) {
+  clearTimeout(timer);
+  timer = setTimeout(() => show(name), 90);  // a key held down passes rows by
+}
+
+function close() {
+  if (!isOpen()) return false;
+  const name = shown;
+  clearTimeout(timer);
+  shown = "";
+  layOut(false);
+  mark("");
+  body.replaceChildren();
+  if (name) rowOf(name)?.querySelector(".row-link").focus({ preventScroll: true });
+  return true;
+}
+
+const keep = (on) => { try { localStorage.setItem(KEPT, on ? "1" : ""); } catch { /* a private window keeps nothing */ } };
+const kept = () => { try { return localStorage.getItem(KEPT) === "1"; } catch { return false; } };
+
+function first() {
+  const row = document.activeElement?.closest("[data-list] > [data-reference]") ?? queue.querySelector("[data-list] > [data-reference]");
+  if (row) show(row.dataset.reference);
+}
+
+function fit() {
+  button.hidden = !wide.matches || !pane.dataset.url;
+  if (!wide.matches) close();
+}
+
+button.addEventListener("click", () => {
+  if (close()) keep(false);
+  else { keep(true); first(); }
+});
+pane.querySelector("[data-pane-close]").addEventListener("click", () => { close(); keep(false); });
+// Keys lead the preview; the pointer does once it is open, and a second click on the same row opens its page.
+document.addEventListener("keydown", (event) => {
+  byKey = event.key === "j" || event.key === "k";
+  if (event.key !== "Escape" || document.querySelector("dialog[open], :popover-open")) return;
+  if (event.target.closest("input, textarea, select") && pane.contains(event.target)) {
+    rowOf(shown)?.querySelector(".row-link").focus({ preventScroll: true });  // first out of the field, then out of the pane
+  } else if (!close()) document.dispatchEvent(new Event("atlas:escape"));
+}, true);
+queue.addEventListener("focusin", (event) => {
+  const row = event.target.matches(".row-link") && event.target.closest("[data-reference]");
+  if (row && wide.matches && byKey) soon(row.dataset.reference);
+  byKey = false;
+});
+queue.addEventListener("click", (event) => {
+  const link = event.target.closest(".row-link");
+  if (!link || !isOpen() || event.detail !== 1 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const name = link.closest("[data-reference]").dataset.reference;
+  if (name === shown) return;
+  event.preventDefault();
+  show(name);
+});
+document.addEventListener("atlas:swapped", () => { if (shown) mark(shown); });
+wide.addEventListener("change", fit);
+addEventListener("load", () => { if (wide.matches && kept()) first(); });
+onKey("p", () => button.click(), pane.dataset.keyOpen);
+// For the sheet only: the browser follows the link, and Escape is heard above.
+onKey("↵", () => {}, pane.dataset.keyEnter);
+onKey("Esc", () => {}, pane.dataset.keyClose);
+fit();
