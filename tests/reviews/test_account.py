@@ -32,9 +32,9 @@ def test_the_root_answers_a_browser_with_a_page(client: Client) -> None:
     assert "Accept" in answer["Vary"]
 
 
-def test_the_root_leads_a_reviewer_to_the_queue(client: Client) -> None:
+def test_the_root_leads_a_reviewer_to_the_overview(client: Client) -> None:
     client.force_login(make_reviewer())
-    assert client.get("/", headers={"Accept": "text/html"})["Location"] == "/queue/"
+    assert client.get("/", headers={"Accept": "text/html"})["Location"] == "/overview/"
 
 
 def test_logging_in_leads_to_the_queue_or_to_the_page_that_was_asked_for(client: Client) -> None:
@@ -114,5 +114,5 @@ def test_every_error_page_stands_without_any_context(name: str) -> None:
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
     root = Path(settings.BASE_DIR)
-    for file in [*root.glob("templates/**/*.html"), *root.glob("static/css/*"), *root.glob("static/js/*")]:
+    for file in [*root.glob("templates/**/*.*"), *root.glob("static/css/**/*.css"), *root.glob("static/js/*")]:
         assert not re.search(r"""(src|href|url|import)\W{1,3}https?://""", file.read_text(encoding="utf-8")), file
