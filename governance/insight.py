@@ -58,7 +58,10 @@ def names_for(server: ToolServer, values: Iterable[str]) -> dict[str, str]:
 
 
 def foreseen(server: ToolServer, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """What the server's tables say about how calls would end, one dict each ({"until": date}); one query."""
+    """What the server's tables say about how calls would end, one dict each; one query.
+
+    {"until": date}, {"refused": True} or empty: nobody can say.
+    """
     if server.is_remote or not calls:
         return [{} for _call in calls]
     backend = backend_of(server)

@@ -4,6 +4,7 @@ Bounded however long the history is: a window of the newest rows, read through a
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,9 +79,12 @@ def similar_cases(user: User, request: GovernanceRequest) -> SimilarCases:
 
 
 def _decided_by_people(user: User, request: GovernanceRequest) -> dict[UUID, Decision]:
-    """Request → the last decision of a person, newest call first; one that was sent back or undone has none."""
-    newest = GovernanceRequest.objects.filter(tool_id=request.tool_id).order_by("-received_at", "-id")
-    window = newest.values_list("pk", "status", "round")[: WINDOW + 1]
+    """Request → the last decision of a person, newest call first; one that was sent back or undone has none.
+
+    Of calls that came before this one: what was decided later did not help to decide it.
+    """
+    earlier = GovernanceRequest.objects.filter(tool_id=request.tool_id, received_at__lte=request.received_at)
+    window = earlier.order_by("-received_at", "-id").values_list("pk", "status", "round")[: WINDOW + 1]
     rounds = {pk: round_ for pk, status, round_ in window if status != Status.IN_REVIEW and pk != request.pk}
     found = Decision.objects.visible_to(user).filter(request_id__in=list(rounds), reviewer__isnull=False)
     by_request = {
@@ -97,21 +101,23 @@ def _likenesses(request: GovernanceRequest, keys: Sequence[UUID]) -> list[_Liken
     columns = short.values_list("pk", "agent_id", "arguments_digest", "arguments_json")
     known = {pk: (agent, digest, text) for pk, agent, digest, text in columns}
     own = request.arguments if len(request.arguments_json) <= MAX_COMPARED_CHARS else {}
+    names = getattr(request, "names", {})
     found = []
     for pk in keys:
         if pk in known:
             agent, digest, text = known[pk]
-            points, why = _compare(own, json.loads(text), exactly=digest == request.arguments_digest)
+            points, why = _compare(own, json.loads(text), names, exactly=digest == request.arguments_digest)
             if agent == request.agent_id:
                 points, why = points + 1, [*why, _("same agent")]
             found.append(_Likeness(pk, points, tuple(why[:MAX_REASONS])))
     return found
 
 
-def _compare(own: Mapping[str, Any], other: Mapping[str, Any], *, exactly: bool) -> tuple[float, list[str]]:
-    """Points, and what they are for: 10 for the same arguments, 3 for an equal value, up to 2 for a number near by.
-
-    Long texts say nothing: two reasons are never the same.
+def _compare(
+    own: Mapping[str, Any], other: Mapping[str, Any], names: Mapping[str, str], *, exactly: bool
+) -> tuple[float, list[str]]:
+    """Points, and what they are for: 10 for the same arguments, 4 for the same person or thing, 3 for another equal
+    value, up to 2 for a number near by. Running text says nothing.
     """
     if exactly:
         return 10.0, [_("same arguments")]
@@ -124,7 +130,10 @@ def _compare(own: Mapping[str, Any], other: Mapping[str, Any], *, exactly: bool)
             if nearness >= 0.5:
                 words = _("same {name}") if nearness == 1 else _("{name} near: {value}")
                 why.append(words.format(name=_short(name), value=there))
-        elif isinstance(value, str | bool) and value == there and len(str(value)) <= 100:
+        elif isinstance(value, str) and value == there and value in names:
+            points += 4
+            why.append(_("also about {name}").format(name=_short(names[value])))
+        elif isinstance(value, str | bool) and value == there and not re.search(r"\s", str(value)):
             points += 3
             why.append(_("same {name}").format(name=_short(name)))
     return points, why

@@ -11,10 +11,12 @@ MAX_IDS = 1_000  # of one page and one tool server
 
 
 def attach_names(rows: Iterable[GovernanceRequest]) -> None:
-    """Sets `names` (id → name) on each row, and `until`: until when payments run after it, where that is known."""
+    """Sets `names` (id → name) on each row, and where it is known `until`: until when payments would run after it, or
+    `is_refused`: as things stand its tool would refuse it.
+    """
     of_server: dict[int, list[GovernanceRequest]] = defaultdict(list)
     for row in rows:
-        row.names, row.until = {}, None
+        row.names, row.until, row.is_refused = {}, None, False
         of_server[row.tool.server_id].append(row)
     for found in of_server.values():
         _attach(found[0].tool.server, found)
@@ -30,3 +32,4 @@ def _attach(server: ToolServer, rows: list[GovernanceRequest]) -> None:
     for row, end in zip(ahead, foreseen(server, [(row.tool.name, row.arguments) for row in ahead]), strict=True):
         until = end.get("until")
         row.until = until if isinstance(until, date) else None
+        row.is_refused = end.get("refused") is True

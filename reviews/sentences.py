@@ -58,7 +58,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a sentence is made of. `names`: id → name; `until`: until when payments would then run, if that is known."""
+    """What a sentence is made of. `names`: id → name. Of the other two, see reviews/names.py."""
 
     agent: str
     tool: str
@@ -67,6 +67,7 @@ class Wanted:
     title: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     until: date | None = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def call_of(row: GovernanceRequest, arguments: Mapping[str, Any] | None = None) 
     return Wanted(
         agent=row.agent.name, tool=row.tool.name, title=row.tool.title, server_kind=row.tool.server.kind,
         arguments=row.arguments if own else arguments, names=getattr(row, "names", {}),
-        until=getattr(row, "until", None) if own else None,
+        until=getattr(row, "until", None) if own else None, is_refused=own and getattr(row, "is_refused", False),
     )
 
 
@@ -131,10 +132,12 @@ def _extend(call: Wanted) -> Told | None:
         (False, True): _("{agent} wants to extend the payments of {person} until {date}"),
         (False, False): _("{agent} wants to extend the payments of {person}"),
     }[bool(days), bool(until)]
-    after = (
-        _("Payments go on until {date}; the file of {person} keeps the reason.") if until
-        else _("Payments go on for longer; the file of {person} keeps the reason.")
-    )
+    if call.is_refused:
+        after = _("As things stand the office refuses this call, and nothing changes.")
+    elif until:
+        after = _("Payments go on until {date}; the file of {person} keeps the reason.")
+    else:
+        after = _("Payments go on for longer; the file of {person} keeps the reason.")
     return Told(
         _worded(call, words, person=who, days=days, date=until), _("Approve and extend payment"),
         after.format(date=_plain(until), person=who[0]),

@@ -105,4 +105,4 @@ def test_names_and_what_is_foreseen_take_one_query_each(server, django_assert_nu
     assert names == {"BEN-123": "Ada Obi", " ben-131 ": "Henrik Solberg"}
     with django_assert_num_queries(1):
         ends = backend.foreseen([("request_extension", {"beneficiary_id": f"BEN-{n}"}) for n in (123, 152, 999)])
-    assert [bool(end) for end in ends] == [True, False, False]
+    assert list(ends[0]) == ["until"] and ends[1:] == [{"refused": True}] * 2

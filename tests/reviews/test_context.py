@@ -5,6 +5,7 @@ import pytest
 from governance.models import GovernanceRequest
 from governance.states import Status
 from reviews.context import recent_calls, similar_cases
+from reviews.names import attach_names
 from tests.factories import make_agent, make_request, make_reviewer, make_team, make_tool
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,9 @@ def test_the_most_similar_come_first_with_what_makes_them_similar(sarah) -> None
     assert [case.row for case in found.cases[:2]] == [same, same_person]
     assert found.cases[0].why[0] == "same arguments"
     assert "same beneficiary_id" in found.cases[1].why
+    request = ask("BEN-123", 14)
+    attach_names([request])
+    assert "also about Ada Obi" in similar_cases(sarah, request).cases[1].why
     assert found.cases[1].decision.reason == "I called her."
     assert (found.approved, found.rejected, found.counts) == (1, 2, "1 approved · 2 rejected")
 

@@ -9,7 +9,7 @@ from governance.models import EntityName, GovernanceRequest
 from governance.states import Status
 from mcp_bridge.models.welfare import Beneficiary
 from reviews.names import attach_names
-from reviews.sentences import sentence_of
+from reviews.sentences import consequence, sentence_of
 from reviews.terminal import written_out
 from tests.definitions import defined, make_server, offer
 from tests.factories import make_request
@@ -48,7 +48,10 @@ def test_nobody_foresees_what_would_be_refused_or_is_over() -> None:
     suspended, done = make_request(arguments={"beneficiary_id": "BEN-152", "days": 5}), make_request(
         arguments={"beneficiary_id": "BEN-123", "days": 5}, status=Status.SUCCEEDED
     )
-    assert [row.until for row in named(suspended, done)] == [None, None]
+    rows = {row.pk: row for row in named(suspended, done)}
+    assert [rows[request.pk].until for request in (suspended, done)] == [None, None]
+    assert "the office refuses this call" in consequence(rows[suspended.pk])
+    assert not rows[done.pk].is_refused
 
 
 def test_a_name_that_a_server_said_stands_in_any_sentence() -> None:

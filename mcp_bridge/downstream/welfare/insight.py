@@ -38,7 +38,7 @@ def names(values: Iterable[str]) -> dict[str, str]:
 
 
 def foreseen(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Until when payments would run after each extension, if it ran now. One query."""
+    """Until when payments would run after each extension if it ran now, or that it would be refused. One query."""
     wanted = {
         reference for tool, arguments in calls
         if tool in EXTENSIONS and (reference := _reference(arguments.get("beneficiary_id")))
@@ -49,13 +49,15 @@ def foreseen(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, A
 
 
 def _until(people: Mapping[str, Beneficiary], tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    person = people.get(_reference(arguments.get("beneficiary_id"))) if tool in EXTENSIONS else None
-    if person is None or not person.is_active:
+    if tool not in EXTENSIONS:
         return {}
+    person = people.get(_reference(arguments.get("beneficiary_id")))
+    if person is None or not person.is_active:
+        return {"refused": True}
     try:
         return {"until": office.extended_until(person, office.days_of(arguments))}
     except office.Refused:
-        return {}
+        return {"refused": True}
 
 
 def _reference(value: object) -> str:
