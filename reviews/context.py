@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from governance.models import Agent, Decision, GovernanceRequest, User
 from governance.states import Status, Verdict
 from reviews.cards import status_of
-from reviews.queries import rows_of
+from reviews.names import attach_names
 
 WINDOW = 300  # newest calls of the tool that are looked at
 MOST_CASES = 5
@@ -70,7 +70,8 @@ class _Likeness:
 def similar_cases(user: User, request: GovernanceRequest) -> SimilarCases:
     decisions = _decided_by_people(user, request)
     likest = sorted(_likenesses(request, list(decisions)), key=lambda like: -like.points)[:MOST_CASES]
-    rows = {row.pk: row for row in rows_of(user, [(like.pk,) for like in likest])}
+    rows = _rows(user, [like.pk for like in likest], "agent", "tool__server")
+    attach_names(rows.values())
     verdicts = Counter(decision.verdict for decision in decisions.values())
     return SimilarCases(
         tuple(Case(rows[like.pk], decisions[like.pk], like.why) for like in likest if like.pk in rows),
@@ -201,7 +202,13 @@ def recent_calls(user: User, agent: Agent, before: GovernanceRequest | None = No
     keys = GovernanceRequest.objects.filter(agent_id=agent.pk).order_by("-received_at", "-id")
     if before is not None:
         keys = keys.filter(received_at__lte=before.received_at).exclude(pk=before.pk)
-    rows = rows_of(user, keys.values_list("pk")[:MOST_CALLS])
+    newest = list(keys.values_list("pk", flat=True)[:MOST_CALLS])
+    rows = _rows(user, newest, "tool")
     return RecentCalls(tuple(
-        RecentCall(row, _ENDINGS.get(status_of(row), _OPEN)) for row in reversed(rows)
+        RecentCall(rows[pk], _ENDINGS.get(status_of(rows[pk]), _OPEN)) for pk in reversed(newest) if pk in rows
     ))
+
+
+def _rows(user: User, keys: Sequence[UUID], *parts: str) -> dict[UUID, GovernanceRequest]:
+    """With as few parts as the page shows: PostgreSQL plans a join of ten tables for longer than it runs."""
+    return GovernanceRequest.objects.visible_to(user).select_related(*parts).in_bulk(keys)
