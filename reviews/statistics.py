@@ -4,6 +4,7 @@ Everything is narrowed to the teams of the person who looks. Hours and days of t
 midnight of the time zone in use (in zones off by part of an hour: at the full hour before).
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,9 @@ from reviews.tallying import COLUMNS, Counts, uncounted
 from reviews.waits import exact_quantile, quantile
 
 Kind, Span = Tally.Kind, Tally.Span
-BY_SUBJECT = (Kind.ALL, Kind.AGENT, Kind.TOOL, Kind.RULE, Kind.BAND, Kind.WAIT)
+BY_SUBJECT = (Kind.ALL, Kind.AGENT, Kind.TOOL, Kind.RULE, Kind.BAND)
+DECISIONS = ("received", "reviewed", "approved", "rejected", "edited", "undone", "passed", "denied", "expired")
+VERDICTS = ("approved", "rejected")
 MOST_WAITING = 10_000  # a count of what waits stops here
 EXACT_WAITS = 300  # up to so many decisions, quantiles are of the rows themselves
 HOUR = timedelta(hours=1)
@@ -49,11 +52,6 @@ class Period:
             return days[:-1]
         first, last = (day.astimezone(UTC) for day in days)  # 23 or 25 hours when the clocks change
         return [timezone.localtime(first + number * HOUR) for number in range((last - first) // HOUR)]
-
-    def step_of(self, at: datetime) -> datetime:
-        """The step in which an hour of the tallies lies, in UTC: local hours come twice when the clocks go back."""
-        at = max(at, self.start)
-        return (_hour(at) if self.is_today else _midnight(timezone.localtime(at))).astimezone(UTC)
 
 
 def period_of(key: str, now: datetime | None = None) -> Period:
@@ -137,7 +135,7 @@ def picture_of(user: User, period: Period) -> Picture:
     teams = team_ids(user)
     fresh, counted_until = uncounted(teams)
     sums = _sums(teams, BY_SUBJECT, period, fresh)
-    waits = {int(subject): found for (kind, subject), found in sums.items() if kind == Kind.WAIT.value}
+    waits = {int(bucket): found for (_, bucket), found in _sums(teams, (Kind.WAIT,), period, fresh, VERDICTS).items()}
     median, p95 = _quantiles(teams, period, waits)
     hours = Tally.objects.filter(team_id__in=teams, kind=Kind.ALL, span=Span.HOUR, at__gte=_hour(period.start))
     return Picture(sums, _series(hours, period, fresh, Kind.ALL, ""), median, p95, counted_until, waits)
@@ -168,7 +166,9 @@ def _hour(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _sums(teams: Sequence[int], kinds: Sequence[Kind], period: Period, fresh: Counts) -> dict[tuple[str, str], Sums]:
+def _sums(
+    teams: Sequence[int], kinds: Sequence[Kind], period: Period, fresh: Counts, columns: Sequence[str] = DECISIONS
+) -> dict[tuple[str, str], Sums]:
     """By kind and subject: hours up to the first midnight of UTC, whole days from there on."""
     start = _hour(period.start)
     first_day = start if start.hour == 0 else start.replace(hour=0) + timedelta(days=1)
@@ -177,8 +177,8 @@ def _sums(teams: Sequence[int], kinds: Sequence[Kind], period: Period, fresh: Co
     for part in (
         rows.filter(span=Span.HOUR, at__gte=start, at__lt=first_day), rows.filter(span=Span.DAY, at__gte=first_day)
     ):
-        for kind, subject, *values in _summed(part, "kind", "subject"):
-            sums[kind, subject].update(dict(zip(COLUMNS, values, strict=True)))
+        for kind, subject, *values in _summed(part, columns, "kind", "subject"):
+            sums[kind, subject].update(dict(zip(columns, values, strict=True)))
     wanted = {kind.value for kind in kinds}
     for (_, kind, subject, at, column), many in fresh.items():
         if kind in wanted and at >= start:
@@ -186,22 +186,24 @@ def _sums(teams: Sequence[int], kinds: Sequence[Kind], period: Period, fresh: Co
     return dict(sums)
 
 
-def _summed(rows: QuerySet, *by: str) -> Iterable[tuple]:
-    return rows.order_by().values_list(*by).annotate(*(Sum(name) for name in COLUMNS))
+def _summed(rows: QuerySet, columns: Sequence[str], *by: str) -> Iterable[tuple]:
+    return rows.order_by().values_list(*by).annotate(*(Sum(name) for name in columns))
 
 
 def _series(
     hours: QuerySet, period: Period, fresh: Counts, kind: Kind, subject: str
 ) -> list[tuple[datetime, Sums]]:
-    steps = {at.astimezone(UTC): Sums() for at in period.steps()}
-    for at, *values in _summed(hours, "at"):
-        if (step := steps.get(period.step_of(at))) is not None:
-            step.update(dict(zip(COLUMNS, values, strict=True)))
+    starts = [at.astimezone(UTC) for at in period.steps()]  # in UTC: local hours come twice when the clocks go back
+    steps = [Sums() for _start in starts]
+    for at, *values in _summed(hours, COLUMNS, "at"):
+        step = steps[max(0, bisect_right(starts, at) - 1)]
+        for column, many in zip(COLUMNS, values, strict=True):
+            if many:
+                step[column] += many
     for (_, of, about, at, column), many in fresh.items():
-        is_wanted = (of, about) == (kind.value, subject) and at >= _hour(period.start)
-        if is_wanted and (step := steps.get(period.step_of(at))) is not None:
-            step[column] += many
-    return [(timezone.localtime(at), sums) for at, sums in steps.items()]
+        if (of, about) == (kind.value, subject) and at >= _hour(period.start):
+            steps[max(0, bisect_right(starts, at) - 1)][column] += many
+    return [(timezone.localtime(start), step) for start, step in zip(starts, steps, strict=True)]
 
 
 # -- time to decision --------------------------------------------------------------------------
@@ -221,10 +223,9 @@ def _exact_waits(teams: Sequence[int], period: Period) -> list[float] | None:
     found = list(people.order_by("-created_at").values_list("pk", flat=True)[: EXACT_WAITS + 1])
     if len(found) > EXACT_WAITS:
         return None
-    rows = Decision.objects.filter(pk__in=found, request__team_id__in=teams)
-    return sorted(
-        (at - received_at).total_seconds() for at, received_at in rows.values_list("created_at", "request__received_at")
-    )
+    # The team is compared here: asked for it, SQLite begins with all requests of these teams.
+    rows = Decision.objects.filter(pk__in=found).values_list("request__team_id", "created_at", "request__received_at")
+    return sorted((at - received_at).total_seconds() for team, at, received_at in rows if team in teams)
 
 
 # -- what waits now ----------------------------------------------------------------------------

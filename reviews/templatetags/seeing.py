@@ -23,4 +23,4 @@ def share(value: float | None) -> str:
 @register.filter
 def figure(value: int) -> str:
     """`1,234,567`, as the language groups it."""
-    return number_format(value, force_grouping=True)
+    return number_format(value, force_grouping=True) if value > 999 else str(value)
