@@ -72,9 +72,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Told:
-    """`approve`: the button's words; `consequence`: what approving does."""
+    """`deed`: the sentence without who wants it; `approve`: the button's words; `consequence`: what approving does."""
 
     sentence: Sentence
+    deed: Sentence
     approve: str
     consequence: str
 
@@ -86,6 +87,11 @@ def sentence(*, agent: str, tool: str, server_kind: str, arguments: Mapping[str,
 
 def sentence_of(row: GovernanceRequest) -> Sentence:
     return tell(call_of(row)).sentence
+
+
+def deed_of(row: GovernanceRequest) -> Sentence:
+    """`Extend the payments of Ada Obi (BEN-123) by 14 days`: for lists, where the agent has its own column."""
+    return tell(call_of(row)).deed
 
 
 def approve_label(row: GovernanceRequest) -> str:
@@ -126,11 +132,22 @@ def _extend(call: Wanted) -> Told | None:
     if not who or ("days" in given and not days) or not given.keys() <= {"beneficiary_id", "days", "reason"}:
         return None
     until = (Part(day_in_words(call.until), "what"),) if call.until else ()
-    words = {
-        (True, True): _("{agent} wants to extend the payments of {person} by {days}, until {date}"),
-        (True, False): _("{agent} wants to extend the payments of {person} by {days}"),
-        (False, True): _("{agent} wants to extend the payments of {person} until {date}"),
-        (False, False): _("{agent} wants to extend the payments of {person}"),
+    words, deed = {
+        (True, True): (
+            _("{agent} wants to extend the payments of {person} by {days}, until {date}"),
+            _("Extend the payments of {person} by {days}, until {date}"),
+        ),
+        (True, False): (
+            _("{agent} wants to extend the payments of {person} by {days}"),
+            _("Extend the payments of {person} by {days}"),
+        ),
+        (False, True): (
+            _("{agent} wants to extend the payments of {person} until {date}"),
+            _("Extend the payments of {person} until {date}"),
+        ),
+        (False, False): (
+            _("{agent} wants to extend the payments of {person}"), _("Extend the payments of {person}"),
+        ),
     }[bool(days), bool(until)]
     if call.is_refused:
         after = _("As things stand the office refuses this call, and nothing changes.")
@@ -138,8 +155,9 @@ def _extend(call: Wanted) -> Told | None:
         after = _("Payments go on until {date}; the file of {person} keeps the reason.")
     else:
         after = _("Payments go on for longer; the file of {person} keeps the reason.")
+    parts = {"person": who, "days": days, "date": until}
     return Told(
-        _worded(call, words, person=who, days=days, date=until), _("Approve and extend payment"),
+        _worded(call, words, **parts), _worded(call, deed, **parts), _("Approve and extend payment"),
         after.format(date=_plain(until), person=who[0]),
     )
 
@@ -150,6 +168,7 @@ def _look_up(call: Wanted) -> Told | None:
         return None
     return Told(
         _worded(call, _("{agent} wants to look up the payments of {person}"), person=who),
+        _worded(call, _("Look up the payments of {person}"), person=who),
         _("Approve and look up payments"),
         _("The agent reads the file of {person}; nothing changes.").format(person=who[0]),
     )
@@ -166,16 +185,14 @@ def _modify(call: Wanted) -> Told | None:
         known = _FIELDS.get(rest["field"])
         label = str(known[0]) if known else short(quoted(rest["field"]))
         value = (known[1](rest["new_value"]) if known else None) or short(quoted(rest["new_value"]))
-        words = _worded(
-            call, _("{agent} wants to change the {field} of {person} to {value}"), person=who,
-            field=(Part(label, "what"),), value=(Part(value, "what"),),
-        )
+        words = _("{agent} wants to change the {field} of {person} to {value}")
+        deed = _("Change the {field} of {person} to {value}")
+        parts = {"person": who, "field": (Part(label, "what"),), "value": (Part(value, "what"),)}
     else:
-        words = _worded(
-            call, _("{agent} wants to change the record of {person} with {values}"), person=who,
-            values=_values(call, rest),
-        )
-    return Told(words, _("Approve and change record"), after)
+        words = _("{agent} wants to change the record of {person} with {values}")
+        deed = _("Change the record of {person} with {values}")
+        parts = {"person": who, "values": _values(call, rest)}
+    return Told(_worded(call, words, **parts), _worded(call, deed, **parts), _("Approve and change record"), after)
 
 
 _TEMPLATES: dict[tuple[str, str], Callable[[Wanted], Told | None]] = {
@@ -231,11 +248,12 @@ def _generic(call: Wanted) -> Told:
     title = short(call.title)
     tool = Part(title, "what") if title else Part(short(call.tool), "code")
     if call.arguments:
-        words = _("{agent} wants to run {tool} with {values}")
+        words, deed = _("{agent} wants to run {tool} with {values}"), _("Run {tool} with {values}")
     else:
-        words = _("{agent} wants to run {tool} without arguments")
+        words, deed = _("{agent} wants to run {tool} without arguments"), _("Run {tool} without arguments")
+    parts = {"tool": (tool,), "values": _values(call, call.arguments)}
     return Told(
-        _worded(call, words, tool=(tool,), values=_values(call, call.arguments)),
+        _worded(call, words, **parts), _worded(call, deed, **parts),
         _("Approve and run {tool}").format(tool=tool), _("Runs exactly these arguments, once."),
     )
 

@@ -22,6 +22,12 @@ def sentence(request: GovernanceRequest) -> sentences.Sentence:
 
 
 @register.filter
+def deed(request: GovernanceRequest) -> sentences.Sentence:
+    """The sentence without the agent, for lists that name it in a column of its own."""
+    return sentences.deed_of(request)
+
+
+@register.filter
 def approve_label(request: GovernanceRequest) -> str:
     return sentences.approve_label(request)
 
@@ -48,8 +54,9 @@ def status(request: GovernanceRequest) -> Status:
 
 @register.filter
 def last_decision(request: GovernanceRequest) -> Decision | None:
-    """Of a list row, whose decisions were read with it, or of a single request."""
-    return max(request.decisions.all(), key=lambda decision: decision.pk, default=None)
+    """Of a list row, whose decisions were read with it, or of a single request; an undone one is none."""
+    stands = (decision for decision in request.decisions.all() if decision.round == request.round)
+    return max(stands, key=lambda decision: decision.pk, default=None)
 
 
 @register.filter

@@ -87,6 +87,13 @@ def test_buttons_and_consequences_say_what_happens() -> None:
     assert generic.consequence == "Runs exactly these arguments, once."
 
 
+def test_in_a_list_the_deed_stands_without_who_wants_it() -> None:
+    assert str(told("request_extension", FOURTEEN, names=ADA).deed) == (
+        "Extend the payments of Ada Obi (BEN-123) by 14 days"
+    )
+    assert str(told("send_mail", {"to": "a"}, kind="http").deed) == 'Run send_mail with to = "a"'
+
+
 def test_what_no_template_fits_is_not_called_an_extension_on_the_button() -> None:
     assert told("request_extension", {**FOURTEEN, "also": 1}).approve == "Approve and run request_extension"
 
