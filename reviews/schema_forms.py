@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -18,19 +17,12 @@ from governance.changes import ABSENT
 from governance.characters import hidden_characters, visible
 from governance.definitions import step
 from reviews.schema_parts import ANY, Part, part_of
+from reviews.schema_values import Unreadable, is_date, read_json, read_number
 
 MAX_LEVELS = 4  # of groups within groups; what is deeper is one JSON field
 MAX_FIELDS = 250
 MAX_CHOICES = 200
 LONG_TEXT = 80  # characters; longer ones get several lines
-
-_INTEGER = re.compile(r"-?\d{1,16}")
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?([eE][+-]?\d{1,3})?")
-_MAX_INTEGER = 2**53 - 1
-
-
-class Unreadable(ValueError):
-    """What was typed is not such a value; the message is for who typed it."""
 
 
 @dataclass
@@ -169,10 +161,13 @@ class _Drawing:
         properties = part.schema.get("properties")
         properties = properties if isinstance(properties, Mapping) else {}
         required = part.schema.get("required")
-        required = set(required) if isinstance(required, list) else set()
+        required = {str(name) for name in required} if isinstance(required, list) else set()
         original = original if isinstance(original, Mapping) else {}
         shown = shown if isinstance(shown, Mapping) else {}
-        keys = [*properties, *(key for key in {**original, **shown} if key not in properties)]
+        keys = self._fitting(
+            [*properties, *(key for key in {**original, **shown} if key not in properties)],
+            needed={*original, *shown, *required},
+        )
         return [
             self.one(
                 part_of(properties[key], self.root) if key in properties else ANY, f"{path}/{step(key)}", key,
@@ -181,11 +176,19 @@ class _Drawing:
             for key in keys
         ]
 
+    def _fitting(self, keys: list[str], needed: set[str]) -> list[str]:
+        """Optional arguments that are not there are left out when there are too many."""
+        room = max(0, self.left - len(needed))
+        spare = set([key for key in keys if key not in needed][room:])
+        return [key for key in keys if key not in spare]
+
     def one(
         self, part: Part, path: str, key: str, original: Any, shown: Any, required: bool, level: int
     ) -> Field:
         self.left -= 1
         kind = "json" if self.left <= 0 else _kind(part, shown, original, level)
+        if kind == "group" and len(part.schema.get("properties") or ()) > self.left:
+            kind = "json"
         made = Field(path, key, kind, part, original, required)
         if kind == "group":
             made.children = self.members(part, path, original, shown, level + 1)
@@ -230,18 +233,11 @@ def _is_plain_text(value: Any) -> bool:
 
 
 def _text_kind(part: Part, values: list[str]) -> str:
-    if part.schema.get("format") == "date" and all(_is_date(value) for value in values):
+    if part.schema.get("format") == "date" and all(is_date(value) for value in values):
         return "date"
     length = part.schema.get("maxLength")
     is_long = any(len(value) > LONG_TEXT or "\n" in value for value in values)
     return "lines" if is_long or (type(length) is int and length > LONG_TEXT * 2) else "text"
-
-
-def _is_date(value: str) -> bool:
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
 
 
 def _is_number(value: Any, kind: str) -> bool:
@@ -345,9 +341,9 @@ def _parsed(one: Field, typed: str) -> Any:
         return _nothing(one, typed)
     if one.kind in ("number", "integer"):
         return read_number(typed.strip(), one.kind)
-    if one.kind == "date" and not _is_date(typed.strip()):
+    if one.kind == "date" and not is_date(typed.strip()):
         raise Unreadable(_("Write a date as YYYY-MM-DD."))
-    return _read_json(typed) if one.kind == "json" else typed
+    return read_json(typed) if one.kind == "json" else typed
 
 
 def _nothing(one: Field, typed: str) -> Any:
@@ -380,37 +376,3 @@ def _read_list(one: Field, typed: str) -> Any:
     if not lines and one.original is ABSENT and not one.required:
         return ABSENT
     return lines if one.part.item == "string" else [read_number(line, one.part.item) for line in lines]
-
-
-def read_number(text: str, kind: str) -> int | float:
-    """Raises Unreadable."""
-    if _INTEGER.fullmatch(text):
-        number = int(text)
-        if abs(number) > _MAX_INTEGER:
-            raise Unreadable(_("This number is too large to be exact."))
-        return number
-    if kind == "integer":
-        raise Unreadable(_("Write a whole number."))
-    if not _NUMBER.fullmatch(text):
-        raise Unreadable(_("Write a number such as 12.5."))
-    return json.loads(text)
-
-
-def _read_json(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_doubles)
-    except RecursionError:
-        raise Unreadable(_("This is nested too deeply.")) from None
-    except json.JSONDecodeError as error:
-        place = {"line": error.lineno, "column": error.colno}
-        raise Unreadable(_("This is not JSON: line %(line)d, column %(column)d.") % place) from None
-
-
-def _no_constant(name: str) -> Any:
-    raise Unreadable(_("%(name)s is no JSON value.") % {"name": name})
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise Unreadable(_("The same name stands twice in an object."))
-    return dict(pairs)

@@ -134,7 +134,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 function settle(box, status) {
   const next = status === 200 ? box.querySelector("[data-undo-button]") : box.querySelector('[aria-invalid="true"]');
   next?.focus({ preventScroll: true });
-  const said = box.querySelector('[data-live="decide"] .case-notice');
+  const said = box.querySelector('[data-live="decide"] :is(.case-notice, .undo p)');
   if (said) say(words(said));
 }
 
@@ -144,14 +144,19 @@ function open(name) {
   const panel = inCase(`[data-panel="${name}"]`);
   if (!panel) return;
   panel.open = true;
-  panel.querySelector("textarea")?.focus();
+  write(panel);
+}
+
+/** The cursor where the words go; on a phone that would open the keyboard over the card. */
+function write(panel) {
+  if (!matchMedia("(pointer: coarse)").matches) panel.querySelector("textarea")?.focus({ preventScroll: true });
 }
 
 document.addEventListener("toggle", (event) => {
   const panel = event.target;
   if (!panel.matches?.("[data-case] .act") || !panel.open) return;
   for (const other of theCase().querySelectorAll(".act[open]")) if (other !== panel) other.open = false;
-  if (!panel.contains(document.activeElement) || document.activeElement.matches("summary")) panel.querySelector("textarea")?.focus();
+  if (!panel.contains(document.activeElement) || document.activeElement.matches("summary")) write(panel);
 }, true);
 
 document.addEventListener("click", (event) => {
@@ -166,7 +171,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     event.stopPropagation();
     opened.open = false;
-    opened.querySelector("summary").focus();
+    opened.querySelector("summary").focus({ preventScroll: true });
   } else disarm();
 });
 
@@ -196,7 +201,7 @@ function approve() {
     button.click();
     return;
   }
-  button.focus();
+  button.focus({ preventScroll: true });
   button.classList.add("is-armed");
   say(button.dataset.armed.replace("{what}", button.querySelector("span").textContent));
 }
