@@ -7,6 +7,7 @@ UNFOLD = {
     "SITE_SYMBOL": "verified_user",
     "SITE_URL": "/queue/",
     "SITE_DROPDOWN": [
+        {"icon": "dashboard", "title": "Overview", "link": "/overview/"},
         {"icon": "inbox", "title": "Queue", "link": "/queue/"},
         {"icon": "history", "title": "History", "link": "/history/"},
     ],
@@ -16,12 +17,12 @@ UNFOLD = {
     "SIDEBAR": {"show_search": True, "show_all_applications": False},
     "COLORS": {
         "base": {
-            "50": "#f7f7f9", "100": "#eeeff3", "200": "#e2e4ea", "300": "#c4c8d2", "400": "#a9aeba", "500": "#6f7482",
-            "600": "#545966", "700": "#2b2e36", "800": "#202228", "900": "#17181c", "950": "#101114",
+            "50": "#f6f5f1", "100": "#edebe5", "200": "#e1ded6", "300": "#cfcbc0", "400": "#b3b0a7", "500": "#676459",
+            "600": "#545148", "700": "#33322e", "800": "#262623", "900": "#1c1c1a", "950": "#131312",
         },
         "primary": {
-            "50": "#eef0fd", "100": "#dfe3fb", "200": "#c5cbf8", "300": "#a9b3ff", "400": "#8d9bff", "500": "#5f70ea",
-            "600": "#3b4fd8", "700": "#3142b6", "800": "#29378f", "900": "#1f2340", "950": "#10122b",
+            "50": "#eceffc", "100": "#dde2fa", "200": "#c3cbf6", "300": "#9ba9ff", "400": "#8695f5", "500": "#5668dc",
+            "600": "#2f45c5", "700": "#2839a3", "800": "#233083", "900": "#21243f", "950": "#10132e",
         },
     },
 }
