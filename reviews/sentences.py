@@ -183,8 +183,8 @@ def _modify(call: Wanted) -> Told | None:
     after = _("The record changes at once; the file of {person} keeps the value before.").format(person=who[0])
     if rest.keys() == {"field", "new_value"} and isinstance(rest["field"], str):
         known = _FIELDS.get(rest["field"])
-        label = str(known[0]) if known else short(quoted(rest["field"]))
-        value = (known[1](rest["new_value"]) if known else None) or short(quoted(rest["new_value"]))
+        label = str(known[0]) if known else quoted_short(rest["field"])
+        value = (known[1](rest["new_value"]) if known else None) or quoted_short(rest["new_value"])
         words = _("{agent} wants to change the {field} of {person} to {value}")
         deed = _("Change the {field} of {person} to {value}")
         parts = {"person": who, "field": (Part(label, "what"),), "value": (Part(value, "what"),)}
@@ -262,8 +262,8 @@ def _values(call: Wanted, values: Mapping[str, Any]) -> Parts:
     parts: list[Part] = []
     for name, value in list(values.items())[:MAX_VALUES]:
         parts += [
-            *([Part(", ")] if parts else []), Part(name if _ID.fullmatch(name) else short(quoted(name))), Part(" = "),
-            *(_named(call, value) or [Part(short(quoted(value)), "what")]),
+            *([Part(", ")] if parts else []), Part(name if _ID.fullmatch(name) else quoted_short(name)), Part(" = "),
+            *(_named(call, value) or [Part(quoted_short(value), "what")]),
         ]
     more = len(values) - MAX_VALUES
     if more <= 0:
@@ -278,7 +278,7 @@ def _named(call: Wanted, value: Any) -> Parts:
     name = short(call.names.get(value, "")) if isinstance(value, str) else ""
     if not name:
         return ()
-    return Part(name, "what"), Part(f" ({value if _ID.fullmatch(value) else short(quoted(value))})", "id")
+    return Part(name, "what"), Part(f" ({value if _ID.fullmatch(value) else quoted_short(value)})", "id")
 
 
 def _worded(call: Wanted, words: str, **parts: Parts) -> Sentence:
@@ -306,3 +306,9 @@ def quoted(value: Any) -> str:
 def short(text: str) -> str:
     text = visible(" ".join(text.split()))
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
+
+
+def quoted_short(value: Any) -> str:
+    """The same in MAX_VALUE_CHARS; a text that was cut still ends with its quotation mark."""
+    text = short(quoted(value))
+    return f'{text}"' if isinstance(value, str) and text.endswith("…") else text
