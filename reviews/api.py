@@ -27,6 +27,7 @@ from reviews.names import attach_names
 from reviews.pagination import BY_ID, NEWEST, Cursor
 
 log = logging.getLogger(__name__)
+PARTS = ("team", "agent", "tool__server", "policy_version", "claimed_by")  # what a row shows
 
 
 class Requests(ApiView, generics.ListAPIView):
@@ -46,7 +47,7 @@ class Requests(ApiView, generics.ListAPIView):
         wanted = RequestFilter(request.query_params, self.queryset, request=request).wanted()
         keys = self.paginator.read(request, NEWEST, *ranges(request.user, wanted))
         visible = GovernanceRequest.objects.visible_to(request.user)
-        rows = visible.select_related("team", "agent", "tool__server", "policy_version").in_bulk([pk for _, pk in keys])
+        rows = visible.select_related(*PARTS).in_bulk([pk for _, pk in keys])
         found = [rows[pk] for _, pk in keys if pk in rows]
         attach_names(found)
         return self.get_paginated_response(shapes.RequestSerializer(found, many=True).data)
@@ -66,14 +67,27 @@ class RequestDetail(ApiView):
 
 
 class Decide(ApiView):
-    """The verdict of whoever calls, on the arguments as they were received."""
+    """The verdict of whoever calls, on the arguments as they were received, or as they are sent here.
+
+    It takes effect at once, claimed or not: claims and the time for an undo are for people at the console's screens.
+    """
+
+    invalid_field = "arguments"  # the reason's bounds are checked before
 
     @extend_schema(
         operation_id="decide_request", summary="Approve or reject exactly this call",
-        description="Of several at once exactly one wins. Repeated with the same verdict it is a 200.",
+        description=(
+            "Of several at once exactly one wins. Repeated with the same verdict it is a 200. With `arguments` that "
+            "differ from the agent's, those run, and the agent is told what changed. It takes effect at once, and also "
+            "while somebody else has claimed the request."
+        ),
         request=shapes.VerdictSerializer, responses={200: shapes.DecidedSerializer, **WRITE_ERRORS},
         examples=[
             OpenApiExample("approve", value={"verdict": "APPROVED", "reason": "Spoke to her."}, request_only=True),
+            OpenApiExample("approve another call", value={
+                "verdict": "APPROVED", "reason": "One week is enough.",
+                "arguments": {"beneficiary_id": "BEN-123", "days": 7, "reason": "Hardship"},
+            }, request_only=True),
         ],
     )
     def post(self, request: Request, reference: str) -> Response:
@@ -84,6 +98,7 @@ class Decide(ApiView):
             decision = actions.decide(
                 found, reviewer=request.user, verdict=Verdict(body.validated_data["verdict"]),
                 reason=body.validated_data["reason"], source=Source.API,
+                arguments=body.validated_data.get("arguments"),
             )
             log.info("api: %s by %s", decision.verdict, request.user.username)
             stands = Decision.objects.select_related("request", "reviewer").get(pk=decision.pk)

@@ -71,7 +71,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response(error_body("not_allowed", str(error) or "You may not do this."), status=403)
     if isinstance(error, GovernanceError):
         status, code = status_and_code(error)
-        field = "reason" if isinstance(error, InvalidArguments) else ""
+        field = context["view"].invalid_field if isinstance(error, InvalidArguments) else ""
         return Response(error_body(code, str(error), field), status=status)
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(error.messages)
@@ -110,6 +110,7 @@ class ApiView(APIView):
     throttle_classes = (ApiThrottle,)
     metadata_class = None
     parameters: frozenset[str] = frozenset()
+    invalid_field = "reason"  # the one of the body that a verb's InvalidArguments is about
 
     def get_exception_handler(self) -> Any:
         return answer_error

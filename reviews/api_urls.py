@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from reviews import api, api_catalog, api_definitions, api_halts
+from reviews import api, api_catalog, api_definitions, api_halts, api_review
 
 REFERENCE = r"(?P<reference>evt_[0-9a-f]{16})"
 ID = r"(?P<id>[0-9]{1,18})"
@@ -13,6 +13,12 @@ urlpatterns = [
     path("requests/", api.Requests.as_view(), name="api-requests"),
     re_path(rf"^requests/{REFERENCE}/$", api.RequestDetail.as_view(), name="api-request"),
     re_path(rf"^requests/{REFERENCE}/decide/$", api.Decide.as_view(), name="api-decide"),
+    re_path(rf"^requests/{REFERENCE}/claim/$", api_review.Claim.as_view(), name="api-claim"),
+    re_path(rf"^requests/{REFERENCE}/release/$", api_review.Release.as_view(), name="api-release"),
+    re_path(rf"^requests/{REFERENCE}/hand-over/$", api_review.HandOver.as_view(), name="api-hand-over"),
+    re_path(rf"^requests/{REFERENCE}/questions/$", api_review.Ask.as_view(), name="api-ask"),
+    re_path(rf"^requests/{REFERENCE}/extend/$", api_review.Extend.as_view(), name="api-extend"),
+    re_path(rf"^requests/{REFERENCE}/undo/$", api_review.Undo.as_view(), name="api-undo"),
     path("agents/", api.Agents.as_view(), name="api-agents"),
     re_path(rf"^agents/{ID}/$", api.AgentDetail.as_view(), name="api-agent"),
     path("tools/", api_catalog.Tools.as_view(), name="api-tools"),

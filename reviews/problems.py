@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 
+from governance.actions.claim import Claimed
 from governance.errors import AlreadyDecided, GovernanceError, InvalidArguments, LimitExceeded, NotAllowed, WrongState
 
 # Addresses that programs read; people get the pages of templates/.
@@ -11,6 +12,7 @@ PROGRAM_PATHS = ("/api/", "/webhook/", "/health/", "/metrics")
 CODES: dict[type[GovernanceError], tuple[int, str]] = {
     NotAllowed: (403, "not_allowed"),
     AlreadyDecided: (409, "already_decided"),
+    Claimed: (409, "claimed"),
     WrongState: (409, "wrong_state"),
     InvalidArguments: (400, "invalid"),
     LimitExceeded: (429, "limit_exceeded"),

@@ -3,7 +3,7 @@
 The rest of what is read: serializers_catalog.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
@@ -14,7 +14,8 @@ from rest_framework import serializers
 
 from governance.actions.decide import MAX_DECISION_REASON_CHARS
 from governance.actions.halt import MAX_HALT_REASON_CHARS as MAX_REASON_CHARS
-from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Transition
+from governance.changes import changes
+from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Question, Transition
 from governance.policy import Effect
 from governance.states import Verdict
 from reviews.sentences import sentence_of
@@ -50,6 +51,14 @@ class RulingSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ClaimSerializer(serializers.Serializer):
+    """Who reads the case now."""
+
+    by = serializers.CharField(source="claimant.username")
+    until = serializers.DateTimeField(source="claimed_until")
+    note = serializers.CharField(source="claim_note", help_text="Of who handed it over; else empty.")
+
+
 class RequestSerializer(serializers.ModelSerializer):
     """A row of the list."""
 
@@ -64,7 +73,11 @@ class RequestSerializer(serializers.ModelSerializer):
         help_text="Which halt holds this open request, and why: it can be rejected, not approved. Else empty.",
     )
     policy = RulingSerializer(source="*", read_only=True)
-    round = serializers.IntegerField(help_text="Goes up when an approval is sent back to review.")
+    round = serializers.IntegerField(help_text="Goes up when an approval is undone, or sent back to review.")
+    claim = serializers.SerializerMethodField(help_text="Who reads the case now; null when nobody does.")
+    release_at = serializers.DateTimeField(
+        allow_null=True, help_text="Until then an approval given in the console can be undone, and nothing runs."
+    )
     tool_digest = serializers.CharField(help_text="SHA-256 of the tool's definition that an approval is for.")
     sentence = serializers.SerializerMethodField(help_text="What would happen, in words for a person.")
 
@@ -73,12 +86,17 @@ class RequestSerializer(serializers.ModelSerializer):
         fields = (
             "reference", "sentence", "status", "is_waiting", "team", "agent", "tool", "tool_server", "risk_score",
             "received_at", "deadline", "decided_at", "finished_at", "parked", "policy", "round", "tool_digest",
+            "claim", "release_at",
         )
         read_only_fields = fields
 
     def get_sentence(self, request: GovernanceRequest) -> str:
         """With names where the rows had them attached (reviews/names.py)."""
         return f"{sentence_of(request)}."
+
+    @extend_schema_field(ClaimSerializer(allow_null=True))
+    def get_claim(self, request: GovernanceRequest) -> dict[str, Any] | None:
+        return ClaimSerializer(request).data if request.claimant else None
 
 
 class ContributionSerializer(serializers.Serializer):
@@ -101,12 +119,46 @@ class AssessmentSerializer(serializers.ModelSerializer):
 
 class DecisionSerializer(serializers.ModelSerializer):
     decided_by = serializers.CharField(help_text="The reviewer's name, or “the gateway” when no person was asked.")
-    round = serializers.IntegerField(help_text="The round of the request that it decided.")
+    round = serializers.IntegerField(
+        help_text="The round of the request that it decided. One of an earlier round was undone or sent back."
+    )
+    edited_arguments = serializers.SerializerMethodField(
+        help_text="What was approved, when the reviewer edited the call; null when it was as the agent sent it."
+    )
 
     class Meta:
         model = Decision
-        fields = ("verdict", "reason", "decided_by", "source", "round", "created_at")
+        fields = ("verdict", "reason", "decided_by", "source", "round", "edited_arguments", "created_at")
         read_only_fields = fields
+
+    @extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
+    def get_edited_arguments(self, decision: Decision) -> dict[str, Any] | None:
+        return decision.arguments if decision.is_edited else None
+
+
+class QuestionSerializer(serializers.ModelSerializer):
+    """What a reviewer asked the agent, and its answer."""
+
+    asked_by = serializers.CharField(source="asked_by.username")
+    answer = serializers.CharField(help_text="The agent's words; empty until it answers.")
+
+    class Meta:
+        model = Question
+        fields = ("text", "asked_by", "asked_at", "answer", "answered_at")
+        read_only_fields = fields
+
+
+class ChangedSerializer(serializers.Serializer):
+    path = serializers.CharField(help_text="A JSON pointer into the arguments.")
+    before = serializers.JSONField(required=False, allow_null=True, help_text="What the agent sent; absent when new.")
+    after = serializers.JSONField(required=False, allow_null=True, help_text="What was approved; absent when removed.")
+
+
+class EditedSerializer(serializers.Serializer):
+    """How the call that was approved differs from what the agent sent."""
+
+    changes = ChangedSerializer(many=True)
+    reason = serializers.CharField()
 
 
 class TransitionSerializer(serializers.ModelSerializer):
@@ -134,7 +186,11 @@ class ExecutionSerializer(serializers.ModelSerializer):
 class RequestDetailSerializer(RequestSerializer):
     """One request with everything a reviewer may know of it."""
 
-    arguments = serializers.SerializerMethodField(help_text="Exactly what runs when it is approved.")
+    arguments = serializers.SerializerMethodField(
+        help_text="As the agent sent them: exactly what runs when it is approved, unless the reviewer edits them."
+    )
+    edited = serializers.SerializerMethodField(help_text="Null unless another call was approved than the agent sent.")
+    questions = QuestionSerializer(many=True, read_only=True)
     context = serializers.SerializerMethodField(help_text="_meta atlas/context of the call.")
     assessment = serializers.SerializerMethodField()
     decisions = DecisionSerializer(many=True, read_only=True)
@@ -145,13 +201,21 @@ class RequestDetailSerializer(RequestSerializer):
         model = GovernanceRequest
         fields = (
             *RequestSerializer.Meta.fields, "arguments", "arguments_digest", "stated_reason", "intent", "context",
-            "assessment", "decisions", "transitions", "execution",
+            "assessment", "decisions", "edited", "questions", "transitions", "execution",
         )
         read_only_fields = fields
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_arguments(self, request: GovernanceRequest) -> dict[str, Any]:
         return request.arguments
+
+    @extend_schema_field(EditedSerializer(allow_null=True))
+    def get_edited(self, request: GovernanceRequest) -> dict[str, Any] | None:
+        decision = request.decision
+        if decision is None or not decision.is_edited:
+            return None
+        found = [change.as_json() for change in changes(request.arguments, decision.arguments)]
+        return {"changes": found, "reason": decision.reason}
 
     @extend_schema_field(OpenApiTypes.ANY)
     def get_context(self, request: GovernanceRequest) -> Any:
@@ -169,8 +233,17 @@ class RequestDetailSerializer(RequestSerializer):
         return ExecutionSerializer(execution).data if execution else None
 
 
+IN_WORDS = {str: "text", int: "a whole number", bool: "true or false", dict: "an object"}
+
+
 class TextsSerializer(serializers.Serializer):
-    """A body whose fields are all text."""
+    """A body whose fields are all text, but for those that `kinds` names."""
+
+    kinds: Mapping[str, type] = {}
+
+    def in_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """How the OpenAPI document describes the body, where its fields alone do not."""
+        return schema
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuses fields it does not know (a misspelt reason would be lost) and numbers posing as text."""
@@ -179,8 +252,9 @@ class TextsSerializer(serializers.Serializer):
                 if name not in self.fields:
                     known = " and ".join(self.fields)
                     raise serializers.ValidationError({name[:40]: f"There is no such field; send {known}."})
-                if not isinstance(value, str):
-                    raise serializers.ValidationError({name: "This must be text."})
+                kind = self.kinds.get(name, str)
+                if type(value) is not kind:
+                    raise serializers.ValidationError({name: f"This must be {IN_WORDS[kind]}."})
         return super().to_internal_value(data)
 
 
@@ -207,6 +281,14 @@ class OptionalReasonField(serializers.CharField):
         )
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {"anyOf": [
+    {"type": "string"}, {"type": "boolean"}, {"type": "array", "items": {}}, {"type": "object"},
+    {"type": "number", "minimum": -(2**53) + 1, "maximum": 2**53 - 1},
+]}})  # fmt: skip
+class ArgumentsField(serializers.JSONField):
+    """The whole arguments of a call."""
+
+
 class TextsExtension(OpenApiSerializerExtension):
     """Says in the schema that other fields are refused."""
 
@@ -215,7 +297,7 @@ class TextsExtension(OpenApiSerializerExtension):
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return {**schema, "additionalProperties": False}
+        return self.target.in_schema({**schema, "additionalProperties": False})
 
 
 class VerdictSerializer(TextsSerializer):
@@ -223,6 +305,20 @@ class VerdictSerializer(TextsSerializer):
 
     verdict = serializers.ChoiceField(choices=Verdict.choices)
     reason = OptionalReasonField(help_text="Shown to the agent and kept as evidence.")
+    arguments = ArgumentsField(
+        required=False, help_text="The call as you edited it: it runs instead of the agent's. With APPROVED only."
+    )
+    kinds = {"arguments": dict}
+
+    def in_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Arguments come with an approval only."""
+        fields = schema["properties"]
+        plain = {name: field for name, field in fields.items() if name != "arguments"}
+        approved = {**fields, "verdict": {"type": "string", "enum": [Verdict.APPROVED.value]}}
+        return {"anyOf": [
+            {**schema, "properties": plain},
+            {**schema, "properties": approved, "required": [*schema["required"], "arguments"]},
+        ]}  # fmt: skip
 
 
 class ReasonSerializer(TextsSerializer):

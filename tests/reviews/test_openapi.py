@@ -15,7 +15,8 @@ from schemathesis.config import SchemathesisConfig
 
 from governance import actions
 from governance.models import Agent, Heartbeat
-from governance.states import Status
+from governance.models.decisions import Source
+from governance.states import Status, Verdict
 from governance.toolservers import ToolDefinition
 from reviews.api_base import ApiThrottle
 from tests.factories import make_request, make_reviewer
@@ -26,8 +27,15 @@ READS = {
         "read": ("request", "agent", "tool", "tool_server", "team", "policy", "definition", "health"),
     }.items() for noun in nouns
 }
-WRITES = {"decide_request", "accept_definition", "reject_definition", "halt", "resume"}
-OPERATIONS = READS | WRITES
+WRITES = {
+    "decide_request", "accept_definition", "reject_definition", "halt", "resume", "claim_request", "hand_over_request",
+    "ask_agent", "extend_request",
+}
+BODILESS = {"release_request", "undo_approval"}
+ON_WAITING = (
+    "decide_request", "claim_request", "release_request", "hand_over_request", "ask_agent", "extend_request",
+)
+OPERATIONS = READS | WRITES | BODILESS
 
 
 def document():
@@ -51,6 +59,8 @@ def test_every_operation_names_every_answer():
         wanted = {"400", "405", "429"} | ({"503"} if name == "read_health" else {"401", "403"})
         assert wanted <= set(operation["responses"]), name
         assert operation["summary"] and operation["description"]
+    for name in BODILESS:
+        assert {"404", "409"} <= set(found[name]["responses"]) and "requestBody" not in found[name]
     for name in WRITES:
         may_conflict = set() if name in ("halt", "resume") else {"409"}
         assert {"404", "413", "415"} | may_conflict <= set(found[name]["responses"])
@@ -75,9 +85,11 @@ def test_the_docs_page_has_nothing_inline_and_nothing_foreign():
 def check(name, headers, modes=(GenerationMode.POSITIVE, GenerationMode.NEGATIVE), known=None):
     """Tries one operation with made-up input, the same in every run; every check of schemathesis must hold.
 
-    `known`: parameters of a path that leads somewhere. It is tried beside made-up ones, and must be found.
+    `known`: parameters of a path that leads somewhere, and fields of a body that does. It is tried beside made-up ones,
+    and must be found.
     """
-    config = SchemathesisConfig.from_dict({"headers": headers})
+    plain = {"Accept-Encoding": "identity"}  # over WSGI, schemathesis does not unpack answers
+    config = SchemathesisConfig.from_dict({"headers": {**headers, **plain}})
     schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", get_wsgi_application(), config=config)
     operation = schema.find_operation_by_id(name)
     for mode in modes:
@@ -96,7 +108,11 @@ def attempt(strategy, known):
     )
     @given(case=strategy)
     def each(case):
-        case.path_parameters.update(known or {})
+        parameters = dict(known or {})
+        body = parameters.pop("body", {})
+        case.path_parameters.update(parameters)
+        if body:
+            case.body.update(body)
         statuses.add(case.call_and_validate().status_code)
 
     each()
@@ -106,13 +122,17 @@ def attempt(strategy, known):
 def known_paths(sarah):
     """One of everything, and for each operation the parameters of a path to it."""
     done, waiting = make_request(status=Status.SUCCEEDED, reviewer=sarah), make_request()
+    undoable = make_request()
+    actions.decide(undoable, reviewer=sarah, verdict=Verdict.APPROVED, source=Source.CONSOLE)
     server = actions.add_tool_server(slug="files", kind="http", url="https://files.example/mcp", by=sarah)
     (tool,) = actions.sync_tools(server, [ToolDefinition("read", "Reads a file.", {"type": "object"})])
     policy = actions.save_policy(done.team, "version: 1\nrules: []\n", by=sarah)
     actions.halt(done.agent, reason="odd", by=sarah)
     definition = {"id": str(tool.versions.get().pk)}
     return {
-        "read_request": {"reference": done.reference}, "decide_request": {"reference": waiting.reference},
+        "read_request": {"reference": done.reference}, "undo_approval": {"reference": undoable.reference},
+        **dict.fromkeys(ON_WAITING, {"reference": waiting.reference}),
+        "hand_over_request": {"reference": waiting.reference, "body": {"to": make_reviewer("tom").username}},
         "read_agent": {"id": str(done.agent_id)}, "read_tool": {"id": str(tool.pk)},
         "read_tool_server": {"id": str(server.pk)}, "read_team": {"id": str(done.team_id)},
         "read_policy": {"id": str(policy.pk)}, "read_definition": definition, "accept_definition": definition,
