@@ -192,11 +192,17 @@ document.addEventListener("atlas:changed", (event) => { if (play && !play.ended)
 document.addEventListener("atlas:connected", () => again(play?.reference));
 setInterval(() => { if (!document.documentElement.dataset.live) again(play?.reference); }, LOOK_AGAIN);
 
-// Leaving ends the token; a page that comes back from the browser's memory must begin anew.
-addEventListener("pagehide", () => {
-  const said = new URLSearchParams({ token: page.dataset.tokenId, csrfmiddlewaretoken: document.querySelector("[data-csrf]").dataset.csrf });
-  fetch(page.dataset.endUrl, { method: "POST", body: said, keepalive: true }).catch(() => {});  // the page is gone
-});
+// Leaving ends the token; a page that comes back from the browser's memory must begin anew. Said when the browser is
+// about to leave, since what is sent once it has left is sometimes lost, and again then, where the first is not told.
+let said = false;
+function leave() {
+  if (said) return;
+  said = true;
+  const body = new URLSearchParams({ token: page.dataset.tokenId, csrfmiddlewaretoken: document.querySelector("[data-csrf]").dataset.csrf });
+  fetch(page.dataset.endUrl, { method: "POST", body, keepalive: true }).catch(() => {});
+}
+addEventListener("beforeunload", leave);
+addEventListener("pagehide", leave);
 addEventListener("pageshow", (event) => { if (event.persisted) location.replace("/playground/"); });
 
 listTools().catch(told);

@@ -36,9 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Console:
     """The gateway's process: its address, and rows made inside it."""
 
-    def __init__(self, folder: Path, empty: Path) -> None:
+    def __init__(self, folder: Path, empty: Path, *, workers: bool = False) -> None:
         self.database, self.empty = folder / empty.name, empty
-        env = clean_env(ATLAS_DATA_DIR=str(folder), ATLAS_RUN_WORKERS="0")
+        env = clean_env(ATLAS_DATA_DIR=str(folder), ATLAS_RUN_WORKERS=str(int(workers)))
         with (folder / "server.log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.browser.server"], cwd=ROOT, env=env, text=True,
