@@ -1,7 +1,7 @@
 // The seconds in which an approval can be taken back, counted down where they are shown: on the card, and as a toast.
 let running = 0;
 
-const boxes = () => [...document.querySelectorAll("[data-undo]:not([data-late])")];
+const boxes = () => [...document.querySelectorAll("[data-undo][data-release]:not([data-late])")];
 
 function begin(box) {
   if (box.dataset.end) return;
