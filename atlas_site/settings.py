@@ -378,6 +378,7 @@ BACKGROUND_LOOPS = {
     "deliveries": "mcp_bridge.deliveries.Deliveries",
     "names": "mcp_bridge.downstream.names.Names",
     "tallies": "reviews.tallying.Tallying",
+    "upkeep": "governance.upkeep.Upkeep",
 }
 
 # -- logs ------------------------------------------------------------------------------------

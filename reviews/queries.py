@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from governance.models import Agent, Decision, GovernanceRequest, Team, Tool, User
 from governance.states import Status
-from reviews.keyset import Key, Order, Page, key_at, page
+from reviews.keyset import Key, Order, Page, key_at, merged_keys_after, page
 from reviews.names import attach_names
 
 PAGE_SIZE = 50
 MANY = 100  # a count stops here and is shown as "99+"
 # Filters that no index serves are tried on this many of the newest rows; the page offers to look further back.
-WINDOW = 20_000
+WINDOW = 12_000
+STEP = 4_000  # of them in one statement
 
 QUEUE_ORDERS = {
     "risk": Order(("-risk_score", "deadline", "id"), (int, datetime, UUID)),
@@ -71,22 +72,29 @@ def queue_page(
 
 
 def count_waiting(user: User) -> int:
-    """At most MANY."""
+    """At most MANY, in the order of the queue's index: without one, PostgreSQL takes an index of all teams."""
     total = 0
-    for rows in _per_team(user, _waiting()):
-        total += rows.order_by()[: MANY - total].count()
+    for rows in _per_team(user, GovernanceRequest.objects.waiting()):
+        total += rows.order_by("team_id", "deadline", "id")[: MANY - total].count()
         if total >= MANY:
             break
     return total
 
 
+def nearest_waiting(user: User, limit: int) -> list[UUID]:
+    """The requests that wait, those with the nearest deadlines first: at most `limit`."""
+    order = QUEUE_ORDERS["deadline"]
+    return [key[-1] for key in merged_keys_after(_per_team(user, _waiting()), order, None, limit)]
+
+
 def last_decision(user: User) -> Decision | None:
     """The newest decision of a person in this one's teams: among the newest few, since it is a nicety."""
     newest = Decision.objects.order_by("-id").values_list("pk", flat=True)[:200]
-    return (
-        Decision.objects.visible_to(user).filter(pk__in=list(newest), reviewer__isnull=False)
-        .select_related("reviewer", "request").order_by("-id").first()
-    )
+    teams = team_ids(user)
+    by_people = Decision.objects.filter(pk__in=list(newest), reviewer__isnull=False)
+    found = by_people.select_related("reviewer", "request").order_by("-id")
+    # The team is compared here: asked for it, SQLite may begin with all requests of these teams.
+    return next((decision for decision in found if decision.request.team_id in teams), None)
 
 
 # -- history ---------------------------------------------------------------------------------
@@ -131,21 +139,49 @@ def history_page(user: User, wanted: HistoryFilter, *, after: str = "", before: 
     if not wanted.needs_a_window:
         found = page(indexed, NEWEST, after=after, before=before, size=PAGE_SIZE)
         return HistoryPage(found, rows_of(user, found.keys))
-    backwards = bool(before and not after)
-    order = NEWEST.reversed() if backwards else NEWEST
-    mark = order.decode(before if backwards else after) if (before or after) else None
-    edge = _edge(indexed, order, mark)
-    bound = Q() if edge is None else Q(received_at__lte=edge[0]) if backwards else Q(received_at__gte=edge[0])
-    narrowed = [_unindexed(rows.filter(bound), user, wanted) for rows in indexed]
-    found = page(narrowed, NEWEST, after=after, before=before, size=PAGE_SIZE)
-    if edge is None or (found.previous if backwards else found.next):
-        return HistoryPage(found, rows_of(user, found.keys))
-    # All that fits in the window was found. Rows of the edge's instant but beyond it belong to the next look.
-    keys = [key for key in found.keys if (key <= edge if backwards else key >= edge)]
-    rows, mark = rows_of(user, keys), NEWEST.encode(edge)
-    if backwards:
-        return HistoryPage(Page(keys, previous=mark, next=found.next or before), rows)
-    return HistoryPage(Page(keys, previous=found.previous), rows, further=mark, looked_back_to=edge[0])
+    if before and not after:
+        keys, edge = _look(user, wanted, indexed, NEWEST.reversed(), before)
+        more, keys = len(keys) > PAGE_SIZE, keys[:PAGE_SIZE][::-1]
+        back = keys[0] if more else edge
+        ahead = NEWEST.encode(keys[-1]) if keys else before if edge else ""
+        found = Page(keys, previous=NEWEST.encode(back) if back else "", next=ahead)
+        return HistoryPage(found, rows_of(user, keys))
+    keys, edge = _look(user, wanted, indexed, NEWEST, after)
+    more, keys = len(keys) > PAGE_SIZE, keys[:PAGE_SIZE]
+    found = Page(
+        keys, previous=NEWEST.encode(keys[0]) if after and keys else "", next=NEWEST.encode(keys[-1]) if more else ""
+    )
+    if more or edge is None:
+        return HistoryPage(found, rows_of(user, keys))
+    return HistoryPage(found, rows_of(user, keys), further=NEWEST.encode(edge), looked_back_to=edge[0])
+
+
+def _look(
+    user: User, wanted: HistoryFilter, indexed: list[QuerySet], order: Order, cursor: str
+) -> tuple[list[Key], Key | None]:
+    """The keys of more than one page, or all that fit in the WINDOW rows behind the cursor, and the last row looked at.
+
+    That row is None when nothing lies behind it. STEP rows at a time, so that no statement takes long and a page that
+    fills early looks at few.
+    """
+    keys: list[Key] = []
+    mark = order.decode(cursor) if cursor else None
+    for start in range(0, WINDOW, STEP):
+        edge = _edge(indexed, order, mark, min(STEP, WINDOW - start))
+        parts = indexed if edge is None else [rows.filter(_up_to(edge, order)) for rows in indexed]
+        oldest = edge if order is NEWEST else mark
+        narrowed = [_unindexed(rows, user, wanted, oldest) for rows in parts]
+        found = merged_keys_after(narrowed, order, mark, PAGE_SIZE + 1 - len(keys))
+        # Rows of the edge's instant but beyond it belong to the next look.
+        keys += [key for key in found if edge is None or (key >= edge if order is NEWEST else key <= edge)]
+        if edge is None or len(keys) > PAGE_SIZE:
+            break
+        mark = edge
+    return keys, edge
+
+
+def _up_to(edge: Key, order: Order) -> Q:
+    return Q(received_at__gte=edge[0]) if order is NEWEST else Q(received_at__lte=edge[0])
 
 
 def _ranges(user: User, wanted: HistoryFilter) -> list[QuerySet]:
@@ -156,9 +192,9 @@ def _ranges(user: User, wanted: HistoryFilter) -> list[QuerySet]:
     return _per_team(user, rows)
 
 
-def _edge(parts: list[QuerySet], order: Order, mark: Key | None) -> Key | None:
-    """The key of the WINDOW-th row behind the mark in the part that reaches it first; None: all rows lie inside."""
-    edges = [edge for rows in parts if (edge := key_at(rows, order, mark, WINDOW)) is not None]
+def _edge(parts: list[QuerySet], order: Order, mark: Key | None, number: int) -> Key | None:
+    """The key of that many rows behind the mark in the part that reaches it first; None: all rows lie inside."""
+    edges = [edge for rows in parts if (edge := key_at(rows, order, mark, number)) is not None]
     if not edges:
         return None
     return max(edges) if order is NEWEST else min(edges)
@@ -179,7 +215,7 @@ def _indexed(wanted: HistoryFilter) -> QuerySet:
     return rows
 
 
-def _unindexed(rows: QuerySet, user: User, wanted: HistoryFilter) -> QuerySet:
+def _unindexed(rows: QuerySet, user: User, wanted: HistoryFilter, oldest: Key | None) -> QuerySet:
     if wanted.agent and wanted.tool:
         rows = rows.filter(tool=wanted.tool)
     if wanted.statuses:
@@ -189,10 +225,16 @@ def _unindexed(rows: QuerySet, user: User, wanted: HistoryFilter) -> QuerySet:
     if wanted.risk_to is not None:
         rows = rows.filter(risk_score__lte=wanted.risk_to)
     if wanted.decided_by:
-        rows = rows.filter(Exists(Decision.objects.filter(request=OuterRef("pk"), reviewer=wanted.decided_by)))
+        rows = rows.filter(pk__in=_decided_by(wanted.decided_by, oldest))
     if wanted.text:
         rows = rows.filter(_mentions(user, wanted.text))
     return rows
+
+
+def _decided_by(reviewer: User, oldest: Key | None) -> QuerySet:
+    """The requests this person decided. A decision comes after its request, so none before the oldest row counts."""
+    since = Q() if oldest is None else Q(created_at__gte=oldest[0])
+    return Decision.objects.filter(since, reviewer=reviewer).values("request_id")
 
 
 def _mentions(user: User, text: str) -> Q:
@@ -208,8 +250,9 @@ def _mentions(user: User, text: str) -> Q:
 def by_reference(user: User, start: str) -> list[GovernanceRequest]:
     """At most PAGE_SIZE requests whose reference begins so, newest first. `start` is evt_ and some hex digits."""
     # The range serves SQLite's index, LIKE serves PostgreSQL's; together they are right in any collation.
-    rows = GovernanceRequest.objects.visible_to(user).filter(
-        reference__startswith=start, reference__gte=start, reference__lt=f"{start}g"
+    # The team stands in an expression, which no index serves: SQLite would begin with all rows of the person's teams.
+    rows = GovernanceRequest.objects.alias(of=F("team_id") + 0).filter(
+        reference__startswith=start, reference__gte=start, reference__lt=f"{start}g", of__in=team_ids(user)
     )
     keys = list(rows.order_by("reference").values_list("reference", "pk")[:PAGE_SIZE])
     return sorted(rows_of(user, keys), key=lambda row: (row.received_at, row.pk), reverse=True)

@@ -247,7 +247,8 @@ def waiting_now(user: User) -> Waiting:
     for team in team_ids(user):
         rows = GovernanceRequest.objects.filter(team_id=team, status=Status.IN_REVIEW)
         in_time = rows.filter(deadline__gt=now)
-        total += in_time.order_by()[: MOST_WAITING - total].count() if total < MOST_WAITING else 0
+        counted = in_time.order_by("team_id", "deadline", "id")[: MOST_WAITING - total]
+        total += counted.count() if total < MOST_WAITING else 0
         oldest += rows.select_related("agent", "tool").order_by("received_at", "id")[:1]
         nearest += in_time.select_related("agent", "tool").order_by("deadline", "id")[:1]
     return Waiting(

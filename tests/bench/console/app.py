@@ -4,6 +4,6 @@ from django.conf import settings
 
 settings.ROOT_URLCONF = "tests.bench.console.addresses"
 
-from atlas_site.asgi import application
+from atlas_site.asgi import application  # noqa: E402  after the setting
 
 __all__ = ["application"]

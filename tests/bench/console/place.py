@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 
-FOLDER = Path(__file__).resolve().parents[3] / "data" / "bench"
+FOLDER = Path(os.environ.get("ATLAS_BENCH_DIR") or Path(__file__).parents[3] / "data" / "bench").resolve()
 
 
 class NotForMeasuring(SystemExit):

@@ -26,6 +26,7 @@ from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError, connection
 
 from governance import models
+from governance.upkeep import refresh_figures
 from reviews.tallying import tally_all
 from tests.bench.console import calls, trails
 from tests.bench.console.bulk import loading
@@ -74,7 +75,8 @@ def fill(count: int, now: datetime) -> None:
     tally_all()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("VACUUM ANALYZE")  # as its autovacuum does in time; SQLite is left as an installation is
+            cursor.execute("VACUUM ANALYZE")  # as its autovacuum does in time
+        refresh_figures()  # as the gateway does each hour
         cursor.execute("CREATE TABLE bench_seed (requests integer, version integer, at varchar(40))")
         cursor.execute("INSERT INTO bench_seed VALUES (%s, %s, %s)", [count, VERSION, now.isoformat()])
 
