@@ -24,17 +24,17 @@ function move(step) {
 function search() {
   const field = document.querySelector("[data-search]");
   if (field) field.focus();
-  else location.assign(document.querySelector('[data-goto="h"]').href);
+  else location.assign(document.querySelector('a[data-goto="h"]').href);
 }
 
-if (document.querySelector("[data-list]")) {
+if (document.querySelector("[data-list], [data-queue]")) {
   onKey("j", () => move(1), words.next);
   onKey("k", () => move(-1), words.next);
 }
 onKey("n", () => document.querySelector("[data-fresh]:not([hidden])")?.click(), document.querySelector("[data-fresh]") ? words.freshKey : "");
 onKey("u", () => location.assign(document.querySelector("[data-home]").href), words.back);
 onKey("/", search, words.searchKey);
-for (const link of document.querySelectorAll("[data-goto]")) {
+for (const link of document.querySelectorAll("a[data-goto]")) {
   onKey(`g ${link.dataset.goto}`, () => link.click(), words.goto?.replace("{page}", link.title));
 }
 onKey("?", show, words.sheet);

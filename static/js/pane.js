@@ -26,6 +26,15 @@ function mark(name) {
   if (name) rowOf(name)?.setAttribute("aria-current", "true");
 }
 
+/** The card's own keys and looks: not before they are needed, since the list shall be there first. */
+let ready;
+function prepare() {
+  if (ready || !pane.dataset.url) return ready;
+  document.head.append(document.querySelector("[data-pane-styles]").content);
+  ready = import("./card.js");
+  return ready;
+}
+
 async function show(name) {
   if (!pane.dataset.url || name === shown) return;
   if (!isOpen()) layOut(true);
@@ -101,7 +110,11 @@ queue.addEventListener("click", (event) => {
 });
 document.addEventListener("atlas:swapped", () => { if (shown) mark(shown); });
 wide.addEventListener("change", fit);
-addEventListener("load", () => { if (wide.matches && kept()) first(); });
+addEventListener("load", () => {
+  if (!wide.matches) return;
+  if (kept()) first();
+  else (window.requestIdleCallback ?? setTimeout)(prepare);
+});
 onKey("p", () => button.click(), pane.dataset.keyOpen);
 // For the sheet only: the browser follows the link, and Escape is heard above.
 onKey("↵", () => {}, pane.dataset.keyEnter);

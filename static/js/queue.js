@@ -99,6 +99,11 @@ function soon() {
   timer = setTimeout(look, 150);
 }
 
+// The page of a case goes on through this list.
+addEventListener("pagehide", () => {
+  const list = { url: location.pathname + location.search, references: [...names(rowsIn(queue))] };
+  try { sessionStorage.setItem("atlas-list", JSON.stringify(list)); } catch { /* then it goes back to the whole queue */ }
+});
 bar.addEventListener("click", () => { if (newest) swap(newest); newest = null; });
 document.addEventListener("atlas:changed", soon);
 document.addEventListener("atlas:connected", soon);

@@ -11,7 +11,7 @@ let shown = "", timer;
 
 function show() {
   const names = chosen().map((box) => box.value);
-  count.textContent = form.dataset.count.replace("{count}", names.length);
+  count.textContent = form.dataset.said.replace("{count}", names.length);
   form.classList.toggle("is-on", names.length > 0);
   clearTimeout(timer);
   if (names.length < 2) { panel.hidden = true; panel.replaceChildren(); shown = ""; return; }
