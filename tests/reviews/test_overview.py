@@ -1,5 +1,6 @@
 """The overview: its figures are what happened, to the person's own teams, counted or not yet."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -137,6 +138,14 @@ def test_each_chart_has_its_words_and_its_table(as_sarah: Client) -> None:
     assert page.count("<desc") == 2
     assert page.count("As a table") == 2
     assert "style=" not in page
+
+
+def test_no_language_puts_its_comma_into_a_drawing(as_sarah: Client) -> None:
+    for _ in range(3):
+        make_request(status=Status.SUCCEEDED)
+    page = as_sarah.get("/overview/?range=7d", headers={"Accept-Language": "de"}).content.decode()
+    assert 'height="75.00%"' in page
+    assert not re.search(r' (x|y|x1|x2|y1|y2|width|height)="[^"]*,', page)
 
 
 def test_today_has_its_hours_and_a_month_its_days(as_sarah: Client) -> None:
