@@ -45,7 +45,7 @@ function controlOf(part, none) {
     if ("default" in part) input.placeholder = part.default;
     return input;
   }
-  if (isPlain(part) && !(part.maxLength > 200)) return Object.assign(document.createElement("input"), { type: "text", maxLength: 2000 });
+  if (isPlain(part) && part.maxLength <= 200) return Object.assign(document.createElement("input"), { type: "text", maxLength: 2000 });
   return Object.assign(document.createElement("textarea"), { rows: 2, maxLength: 20000 });
 }
 

@@ -155,6 +155,8 @@ async function look(reference) {
   if (find("path").querySelector("[data-steps]")?.outerHTML !== steps.outerHTML) {
     find("path").replaceChildren(holder.content);
     document.dispatchEvent(new Event("atlas:swapped"));
+    const reached = [...find("path").querySelectorAll(".path-step:not(.path-ahead) .path-label")].at(-1)?.textContent ?? "";
+    if (reached !== play.said) say(play.said = reached);
   }
   if (!("ended" in steps.dataset) || play.ended) return;
   play.ended = !busy || play.isTask;
