@@ -169,8 +169,8 @@ def _look(
     for start in range(0, WINDOW, STEP):
         edge = _edge(indexed, order, mark, min(STEP, WINDOW - start))
         parts = indexed if edge is None else [rows.filter(_up_to(edge, order)) for rows in indexed]
-        oldest = edge if order is NEWEST else mark
-        narrowed = [_unindexed(rows, user, wanted, oldest) for rows in parts]
+        narrow = _unindexed(user, wanted, edge if order is NEWEST else mark)
+        narrowed = [rows.filter(narrow) for rows in parts]
         found = merged_keys_after(narrowed, order, mark, PAGE_SIZE + 1 - len(keys))
         # Rows of the edge's instant but beyond it belong to the next look.
         keys += [key for key in found if edge is None or (key >= edge if order is NEWEST else key <= edge)]
@@ -215,26 +215,28 @@ def _indexed(wanted: HistoryFilter) -> QuerySet:
     return rows
 
 
-def _unindexed(rows: QuerySet, user: User, wanted: HistoryFilter, oldest: Key | None) -> QuerySet:
+def _unindexed(user: User, wanted: HistoryFilter, oldest: Key | None) -> Q:
+    """What no index serves, for rows that are not older than `oldest`."""
+    narrow = Q()
     if wanted.agent and wanted.tool:
-        rows = rows.filter(tool=wanted.tool)
+        narrow &= Q(tool=wanted.tool)
     if wanted.statuses:
-        rows = rows.filter(status__in=wanted.statuses)
+        narrow &= Q(status__in=wanted.statuses)
     if wanted.risk_from is not None:
-        rows = rows.filter(risk_score__gte=wanted.risk_from)
+        narrow &= Q(risk_score__gte=wanted.risk_from)
     if wanted.risk_to is not None:
-        rows = rows.filter(risk_score__lte=wanted.risk_to)
+        narrow &= Q(risk_score__lte=wanted.risk_to)
     if wanted.decided_by:
-        rows = rows.filter(pk__in=_decided_by(wanted.decided_by, oldest))
+        narrow &= Q(pk__in=_decided_by(wanted.decided_by, oldest))
     if wanted.text:
-        rows = rows.filter(_mentions(user, wanted.text))
-    return rows
+        narrow &= _mentions(user, wanted.text)
+    return narrow
 
 
-def _decided_by(reviewer: User, oldest: Key | None) -> QuerySet:
+def _decided_by(reviewer: User, oldest: Key | None) -> list[UUID]:
     """The requests this person decided. A decision comes after its request, so none before the oldest row counts."""
     since = Q() if oldest is None else Q(created_at__gte=oldest[0])
-    return Decision.objects.filter(since, reviewer=reviewer).values("request_id")
+    return list(Decision.objects.filter(since, reviewer=reviewer).values_list("request_id", flat=True))
 
 
 def _mentions(user: User, text: str) -> Q:
