@@ -51,6 +51,7 @@ def _log_in(url: str, credentials: Credentials) -> list[str]:
         f"  Reviewer     {REVIEWER}",
         f"  Password     {credentials.password}",
         f"  API token    {credentials.api_token}   (REST and POST /webhook/approval)",
+        "  A colleague  .venv/bin/python manage.py create_reviewer mona   (nobody decides for their own agent)",
     ]
 
 

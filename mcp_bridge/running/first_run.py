@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance import actions
-from governance.models import Agent, AgentToken, ApiToken, Team, User
+from governance.models import Agent, AgentToken, ApiToken, Role, Team, User
 from mcp_bridge.models import FirstRun
 
 REVIEWER = "sarah"
@@ -42,7 +42,7 @@ def mark_shown() -> None:
 def _begin() -> Credentials:
     run, password, api_token, agent_token = FirstRun(), "", "", ""
     if not User.objects.filter(username__iexact=REVIEWER).exists():
-        run.reviewer, password, api_token = actions.create_reviewer(REVIEWER)
+        run.reviewer, password, api_token = actions.create_reviewer(REVIEWER, role=Role.ADMIN)  # also connects agents
         run.api_token = ApiToken.objects.usable(api_token).get()
     if not Agent.objects.filter(team=Team.objects.default(), name=AGENT).exists():
         _, agent_token = actions.create_agent(AGENT)
