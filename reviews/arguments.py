@@ -11,6 +11,7 @@ from governance.characters import visible as shown
 LONG = 280  # characters of a value before "more"
 MAX_LEVELS = 4  # of objects in objects; what is deeper is written as JSON
 MAX_ROWS = 300
+ONE_LINE = 60
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,13 @@ def _row(name: str, value: Any, names: Mapping[str, str], numbers: Iterator[int]
     if members and level < MAX_LEVELS and number + len(members) < MAX_ROWS:
         children = [_row(key, member, names, numbers, level + 1) for key, member in members]
         return Argument(number, shown(name), "group", children=children)
-    return Argument(number, shown(name), "code", pretty(value) if isinstance(value, dict | list) else json.dumps(value))
+    return Argument(number, shown(name), "code", _written(value))
+
+
+def _written(value: Any) -> str:
+    """As JSON: on one line while that is short."""
+    line = shown(json.dumps(value, ensure_ascii=False))
+    return line if len(line) <= ONE_LINE else pretty(value)
 
 
 def _members(value: Any) -> list[tuple[str, Any]]:

@@ -209,7 +209,7 @@ function approve() {
 document.addEventListener("focusout", (event) => { if (event.target.matches?.("[data-approve]")) event.target.classList.remove("is-armed"); });
 
 const press = (selector) => inCase(selector)?.click();
-const help = (name) => document.querySelector("[data-card-keys]")?.dataset[name] ?? "";
+const help = (name) => document.querySelector("[data-card-keys]")?.dataset[`key${name[0].toUpperCase()}${name.slice(1)}`] ?? "";
 
 onKey("a", approve, help("approve"));
 onKey("r", () => open("reject"), help("reject"));

@@ -18,6 +18,6 @@ function back() {
   location.assign(at >= 0 && typeof list.url === "string" && list.url.startsWith("/") ? list.url : link.href);
 }
 
-onKey("j", () => go(1), at >= 0 ? text.next : "");
-onKey("k", () => go(-1), at >= 0 ? text.previous : "");
-onKey("u", back, text.back);
+onKey("j", () => go(1), at >= 0 ? text.keyNext : "");
+onKey("k", () => go(-1), at >= 0 ? text.keyPrevious : "");
+onKey("u", back, text.keyBack);

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from reviews.access import visible_request
 from reviews.cards import card_of
-from reviews.views.requests.respond import card_context, full_context, show
+from reviews.views.requests.respond import card_context, full_context, said_before, show
 
 NOT_CHANGED = 204
 
@@ -17,7 +17,8 @@ NOT_CHANGED = 204
 @require_safe
 @login_required
 def request_page(request: HttpRequest, reference: str) -> HttpResponse:
-    return show(request, visible_request(request.user, reference))
+    wanted = visible_request(request.user, reference)
+    return show(request, wanted, **said_before(request, wanted))
 
 
 @never_cache

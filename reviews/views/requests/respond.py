@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,6 +16,7 @@ from reviews.context import recent_calls, similar_cases
 from reviews.forms_card import PRESETS, AskForm, DecideForm
 
 INVALID = 422
+_SAID = "said"
 _STATUSES = {NotAllowed: 403, WrongState: 409}
 
 
@@ -39,8 +39,14 @@ def act(
         return show(request, now, status=status_of(refusal), **said)
     if is_in_place(request):
         return show(request, visible_request(request.user, wanted.reference), said=done)
-    messages.success(request, done)
+    request.session[_SAID] = [wanted.reference, done]  # a toast would lie on the buttons
     return redirect(wanted)
+
+
+def said_before(request: HttpRequest, wanted: GovernanceRequest) -> dict[str, str]:
+    """What the act before this page did to this request, said once."""
+    reference, words = request.session.pop(_SAID, None) or ("", "")
+    return {"said": words} if reference == wanted.reference else {}
 
 
 def status_of(refusal: GovernanceError) -> int:
