@@ -131,7 +131,7 @@ def known_paths(sarah):
     definition = {"id": str(tool.versions.get().pk)}
     return {
         "read_request": {"reference": done.reference}, "undo_approval": {"reference": undoable.reference},
-        **dict.fromkeys(ON_WAITING, {"reference": waiting.reference}),
+        **{verb: {"reference": waiting.reference} for verb in ON_WAITING},
         "hand_over_request": {"reference": waiting.reference, "body": {"to": make_reviewer("tom").username}},
         "read_agent": {"id": str(done.agent_id)}, "read_tool": {"id": str(tool.pk)},
         "read_tool_server": {"id": str(server.pk)}, "read_team": {"id": str(done.team_id)},

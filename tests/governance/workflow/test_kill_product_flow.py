@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from governance import actions
-from governance.models import Execution, GovernanceRequest, Pause, Run, Transition
+from governance.models import Decision, Execution, GovernanceRequest, Pause, Run, Transition
 from governance.models.decisions import Source
 from governance.states import Status, Verdict
 from tests.factories import make_request, make_reviewer, make_tool
@@ -48,9 +49,9 @@ def wait_for_review(request: GovernanceRequest) -> None:
     wait_until(lambda: status_of(request) == Status.IN_REVIEW and Pause.objects.exists(), "the wait for a decision")
 
 
-def approve(request: GovernanceRequest) -> None:
+def approve(request: GovernanceRequest, source: Source = Source.API) -> Decision:
     request.refresh_from_db()
-    actions.decide(request, reviewer=make_reviewer(), verdict=Verdict.APPROVED, reason="Seen.", source=Source.API)
+    return actions.decide(request, reviewer=make_reviewer(), verdict=Verdict.APPROVED, reason="Seen.", source=source)
 
 
 def assert_done_once(request: GovernanceRequest, effects: Path) -> None:
@@ -108,6 +109,32 @@ def test_decided_while_it_is_down_past_the_timeout_of_the_wait(start: Start, eff
     Pause.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     start()
     assert_done_once(request, effects)
+
+
+def test_killed_while_the_approval_can_be_undone(start: Start, effects: Path, settings: Any) -> None:
+    settings.UNDO_SECONDS = 2
+    request = make_request(status=Status.RECEIVED)
+    waiting = start()
+    wait_for_review(request)
+    approve(request, Source.CONSOLE)
+    waiting.kill()
+    start()
+    assert_done_once(request, effects)
+
+
+def test_an_approval_that_was_undone_runs_nothing_and_the_next_one_once(
+    start: Start, effects: Path, settings: Any
+) -> None:
+    settings.UNDO_SECONDS = 60
+    request = make_request(status=Status.RECEIVED)
+    start()
+    wait_for_review(request)
+    actions.undo(request, reviewer=approve(request, Source.CONSOLE).reviewer)
+    assert status_of(request) == Status.IN_REVIEW and not effects.read_text()
+    approve(request)
+    wait_until(lambda: status_of(request) == Status.SUCCEEDED, "the outcome")
+    assert effects.read_text().split() == [request.arguments["beneficiary_id"]]
+    assert Execution.objects.get(request=request).attempts == 1
 
 
 def test_killed_in_the_middle_of_the_tool_it_never_runs_twice(start: Start, effects: Path) -> None:
