@@ -84,12 +84,33 @@ def written_out(request: GovernanceRequest) -> str:
         ("why", assessment.rationale if assessment else ""),
         ("rule", f"{request.policy_rule} ({request.policy_effect})"),
         ("deadline", f"{localtime(request.deadline):%Y-%m-%d %H:%M:%S %Z}, {left(time_left)}"),
-        ("parked", request.why_parked()), ("arguments", f"sha256 {request.arguments_digest}"),
+        ("parked", request.why_parked()), ("read by", _reader(request)), *_questions(request),
+        ("arguments", f"sha256 {request.arguments_digest}"),
     ]
     lines = [f"  {name:<13}{visible(text)}" for name, text in facts if text]
     arguments = visible(json.dumps(request.arguments, ensure_ascii=False, indent=2))
     head = [f"{request.reference}  {request.get_status_display()}", f"  {sentence_of(request)}."]
     return "\n".join([RULE, *head, *lines, _indented(arguments), RULE])
+
+
+def _reader(request: GovernanceRequest) -> str:
+    """Who has claimed it, and until when; it can be decided here all the same."""
+    if (claimant := request.claimant) is None:
+        return ""
+    note = f": {request.claim_note}" if request.claim_note else ""
+    return f"{claimant.display_name}, until {localtime(request.claimed_until):%H:%M:%S %Z}{note}"
+
+
+def _questions(request: GovernanceRequest) -> list[tuple[str, str]]:
+    return [
+        line for question in request.questions.all()
+        for line in (("asked", _one_line(question.text)), ("answered", _one_line(question.answer) or "(not yet)"))
+    ]  # fmt: skip
+
+
+def _one_line(text: str) -> str:
+    """An answer cannot look like another fact."""
+    return " / ".join(text.splitlines())
 
 
 def _indented(text: str) -> str:

@@ -17,13 +17,14 @@ from django.db import connection, transaction
 from django.db.models import F, Min, QuerySet
 
 from governance.events import DELIVERIES, announce_work, on_administration
-from governance.models import AgentWebhook, Transition, WebhookDelivery
+from governance.models import AgentWebhook, Decision, Transition, WebhookDelivery
 from governance.states import Status
 
 ANNOUNCED = frozenset({
     Status.IN_REVIEW, Status.SUCCEEDED, Status.FAILED, Status.OUTCOME_UNKNOWN, Status.DENIED, Status.EXPIRED,
     Status.CANCELLED,
 })  # fmt: skip
+RAN = frozenset({Status.SUCCEEDED, Status.FAILED, Status.OUTCOME_UNKNOWN})
 KNOWN_FOR_SECONDS = 1.0
 MOST_KNOWN = 10_000  # agents with a webhook that are kept in memory; with more, the table is asked for every outcome
 CLAIM = timedelta(seconds=30)  # longer than one attempt can take, with its marking
@@ -143,7 +144,7 @@ def claim_deliveries(
 _FIELDS = (
     "pk", "event", "created_at", "attempts", "webhook_id", "webhook__url", "webhook__sealed_secret", "webhook__enabled",
     "request_id", "request__reference", "request__deadline", "request__decided_at", "request__tool__exposed_name",
-    "request__agent__name", "request__execution__is_error",
+    "request__agent__name", "request__execution__is_error", "request__round",
 )
 
 
@@ -152,11 +153,11 @@ def _attempts(chosen: Sequence[UUID], now: datetime) -> list[Attempt]:
     off = [row["pk"] for row in rows if not row["webhook__enabled"]]
     if off:  # queued in the moment of the switch
         pending_deliveries().filter(pk__in=off).update(failed_at=now, last_error=SWITCHED_OFF)
-    reasons = _reasons(rows)
+    reasons, edited = _reasons(rows), _edited(rows)
     return [
         Attempt(
             row["pk"], row["webhook_id"], row["attempts"], row["webhook__url"], row["webhook__sealed_secret"],
-            _body(row, reasons.get((row["request_id"], _status_of(row)), "")),
+            _body(row, reasons.get((row["request_id"], _status_of(row)), ""), is_edited=row["request_id"] in edited),
         )
         for row in rows if row["webhook__enabled"]
     ]  # fmt: skip
@@ -176,7 +177,16 @@ def _reasons(rows: Sequence[dict[str, Any]]) -> dict[tuple[UUID, str], str]:
     )}  # fmt: skip
 
 
-def _body(row: dict[str, Any], reason: str) -> str:
+def _edited(rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """The requests that ran as a reviewer edited them."""
+    ran = {(row["request_id"], row["request__round"]) for row in rows if _status_of(row) in RAN}
+    if not ran:
+        return set()
+    edited = Decision.objects.filter(request__in={pk for pk, _ in ran}).exclude(arguments_json="")
+    return {pk for pk, number in edited.values_list("request_id", "round") if (pk, number) in ran}
+
+
+def _body(row: dict[str, Any], reason: str, *, is_edited: bool = False) -> str:
     """Neither arguments nor results: the agent fetches them itself, as itself."""
     status = _status_of(row)
     data: dict[str, Any] = {
@@ -189,6 +199,8 @@ def _body(row: dict[str, Any], reason: str) -> str:
         data["reason"] = reason[:MAX_REASON_CHARS]
     if status in (Status.SUCCEEDED, Status.FAILED) and row["request__execution__is_error"] is not None:
         data["is_error"] = row["request__execution__is_error"]
+    if is_edited:
+        data["edited"] = True
     message = {"type": row["event"], "timestamp": _iso(row["created_at"]), "data": data}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 

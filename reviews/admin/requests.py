@@ -1,5 +1,6 @@
 """Requests: everything read-only; approve and reject through the one verb, after a page that asks for the reason."""
 
+import json
 import logging
 from typing import Any
 
@@ -17,9 +18,21 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from governance import actions
 from governance.actions.decide import MAX_DECISION_REASON_CHARS
+from governance.changes import changes
+from governance.characters import visible
 from governance.errors import GovernanceError
 from governance.logs import log_reference
-from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Team, Tool, Transition
+from governance.models import (
+    Agent,
+    Assessment,
+    Decision,
+    Execution,
+    GovernanceRequest,
+    Question,
+    Team,
+    Tool,
+    Transition,
+)
 from governance.models.decisions import Source
 from governance.states import Status, Verdict
 from reviews.admin.base import ReadOnlyAdmin, ReadOnlyInline, VisibleChoiceFilter
@@ -64,8 +77,21 @@ class AssessmentInline(ReadOnlyInline):
 
 class DecisionInline(ReadOnlyInline):
     model = Decision
-    fields = ("round", "verdict", "decided_by", "reason", "source", "created_at")
-    readonly_fields = ("decided_by",)
+    fields = ("round", "verdict", "decided_by", "reason", "edited", "source", "created_at")
+    readonly_fields = ("decided_by", "edited")
+
+    @admin.display(description="arguments as edited")
+    def edited(self, decision: Decision) -> str:
+        """How what was approved differs from the agent's call, a line each."""
+        if not decision.is_edited:
+            return ""
+        found = [change.as_json() for change in changes(decision.request.arguments, decision.arguments)]
+        return visible("\n".join(json.dumps(change, ensure_ascii=False) for change in found))
+
+
+class QuestionInline(ReadOnlyInline):
+    model = Question
+    fields = ("asked_at", "asked_by", "text", "answered_at", "answer")
 
 
 class TransitionInline(ReadOnlyInline):
@@ -90,10 +116,10 @@ class RequestAdmin(ReadOnlyAdmin):
     fields = (
         "reference", "in_console", "sentence", "status", "why_parked", "risk_score", "policy", "threshold", "round",
         "team", "agent", "tool", "tool_digest", "stated_reason", "intent", "arguments_json", "arguments_digest",
-        "context_json", "received_at", "deadline", "decided_at", "finished_at",
+        "context_json", "received_at", "deadline", "decided_at", "release_at", "finished_at", "claim",
     )
-    readonly_fields = ("in_console", "sentence", "why_parked", "policy")
-    inlines = (AssessmentInline, DecisionInline, TransitionInline, ExecutionInline)
+    readonly_fields = ("in_console", "sentence", "why_parked", "policy", "claim")
+    inlines = (AssessmentInline, DecisionInline, QuestionInline, TransitionInline, ExecutionInline)
     actions = ("approve_selected", "reject_selected")
     actions_detail = ("approve", "reject")
 
@@ -118,6 +144,12 @@ class RequestAdmin(ReadOnlyAdmin):
     def sentence(self, request: GovernanceRequest) -> str:
         attach_names([request])
         return f"{sentence_of(request)}."
+
+    @admin.display(description="read by")
+    def claim(self, request: GovernanceRequest) -> str:
+        """Who has claimed it, with the note of who handed it over."""
+        claimant = request.claimant
+        return visible(f"{claimant.display_name} {request.claim_note}".strip()) if claimant else ""
 
     @display(description="", label="danger")
     def parked(self, request: GovernanceRequest) -> str:
