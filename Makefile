@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; both set up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-proxy seed-million bench-console handshake lock ci clean
+.PHONY: help run test lint bench bench-proxy seed-million bench-console handshake lock messages ci clean
 export PYTHON
 
 python := .venv/bin/python
@@ -38,6 +38,9 @@ handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the loc
 lock: ## compile both requirements files from their .in files, with hashes
 	$(with) requirements-dev.txt
 	@for name in requirements requirements-dev; do $(uv_compile) $$name.in -o $$name.txt; done
+
+messages: ## collect the console's texts for translation and compile the translations
+	$(with) requirements-dev.txt && $(python) .ci/messages.py
 
 ci: ## what CI runs, from an empty machine on
 	@.ci/run

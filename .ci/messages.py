@@ -44,7 +44,7 @@ def _texts(path: Path) -> Iterator[tuple[str | None, str | tuple[str, ...]]]:
         # Python's tokens in place of the tags, one call a line; what else was there is X'd out, with its indents.
         source = "\n".join(line.lstrip() for line in templatize(source, origin=str(path)).splitlines())
     for _line, function, texts, _comments in extract_python(io.BytesIO(source.encode()), KEYWORDS, [], {}):
-        given = [texts] if isinstance(texts, str) else list(texts)
+        given = [texts] if isinstance(texts, str) else list(texts or ())
         context = given.pop(0) if "pgettext" in function else None
         wanted = given[: 2 if "n" in function.removesuffix("gettext_lazy").removesuffix("gettext") else 1]
         if all(isinstance(text, str) and text for text in wanted) and wanted:

@@ -275,6 +275,7 @@ STORAGES = {
 }
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each in itself, so that its readers find it
+LOCALE_PATHS = [BASE_DIR / "reviews" / "locale"]
 LANGUAGE_COOKIE_NAME, LANGUAGE_COOKIE_AGE, LANGUAGE_COOKIE_SAMESITE = "language", 365 * 24 * 3600, "Lax"
 LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SECURE = True, SECURE
 TIME_ZONE = env("TZ", "UTC")
