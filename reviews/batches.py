@@ -1,5 +1,6 @@
 """Several waiting calls that are the same, as one card: everything that would run is shown, whole."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from governance.models import Decision, GovernanceRequest, User
 from reviews import queries
 from reviews.arguments import pretty
 from reviews.marks import attach_marks
+
+_REFERENCE = re.compile(r"evt_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Outcome:
 
 def chosen_rows(user: User, references: Sequence[str]) -> list[GovernanceRequest]:
     """The requests of these references that this person sees; of more than MAX_ALIKE, one more than that."""
-    wanted = list(dict.fromkeys(references))[: MAX_ALIKE + 1]
+    wanted = list(dict.fromkeys(filter(_REFERENCE.fullmatch, references)))[: MAX_ALIKE + 1]
     seen = GovernanceRequest.objects.visible_to(user).filter(reference__in=wanted)
     rows = queries.rows_of(user, seen.order_by("received_at", "id").values_list("received_at", "pk"))
     attach_marks(rows, user)

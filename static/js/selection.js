@@ -5,6 +5,7 @@ const form = document.querySelector("[data-selection]");
 const panel = document.querySelector("[data-together]");
 const texts = document.querySelector("[data-pane]").dataset;
 const count = form.querySelector("[data-selection-count]");
+const together = form.querySelector("button.primary");
 const boxes = () => [...document.querySelectorAll("[data-pick]")];
 const chosen = () => boxes().filter((box) => box.checked);
 let shown = "", timer;
@@ -12,13 +13,18 @@ let shown = "", timer;
 function show() {
   const names = chosen().map((box) => box.value);
   count.textContent = form.dataset.said.replace("{count}", names.length);
-  form.classList.toggle("is-on", names.length > 0);
+  together.hidden = names.length < 2 || !panel.hidden;  // it leads to the page, where there are no scripts
   clearTimeout(timer);
-  if (names.length < 2) { panel.hidden = true; panel.replaceChildren(); shown = ""; return; }
-  timer = setTimeout(() => together(names), 120);
+  if (names.length < 2) {
+    panel.hidden = true;
+    panel.replaceChildren();
+    shown = "";
+    return;
+  }
+  timer = setTimeout(() => look(names), 120);
 }
 
-async function together(names) {
+async function look(names) {
   const key = names.join(" ");
   if (key === shown) return;
   shown = key;
@@ -27,6 +33,7 @@ async function together(names) {
   await htmx.ajax("GET", address, { target: panel, swap: "innerHTML" });
   if (shown !== key) return;
   panel.hidden = false;
+  together.hidden = true;
   const box = panel.querySelector("textarea");
   if (box) box.value = typed;
 }
