@@ -12,7 +12,7 @@ let timer;
 // -- following the row ------------------------------------------------------------------------
 
 /** Puts the parts that differ in the place of the old ones; what was typed, opened and focused there stays. */
-export function take(box, html, sent = null) {
+function take(box, html, sent = null) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
   const now = holder.content.querySelector("[data-case-now]");
@@ -102,10 +102,11 @@ function tell(box, text) {
   box.querySelector('[data-live="decide"]').prepend(note);
 }
 
-export const soon = (wait = 120) => { clearTimeout(timer); timer = setTimeout(look, wait); };
+const soon = (wait = 120) => { clearTimeout(timer); timer = setTimeout(look, wait); };
 
 document.addEventListener("atlas:changed", (event) => { if (event.detail.reference === theCase()?.dataset.request) soon(); });
 document.addEventListener("atlas:connected", () => soon());
+document.addEventListener("atlas:parts", (event) => { if (theCase()) take(theCase(), event.detail); });
 document.addEventListener("atlas:released", () => soon(600));
 addEventListener("pageshow", (event) => { if (event.persisted) soon(0); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
@@ -216,7 +217,6 @@ onKey("r", () => open("reject"), help("reject"));
 onKey("e", () => press("[data-edit]"), help("edit"));
 onKey("q", () => open("ask"), help("ask"));
 onKey("c", () => press("[data-claim] button"), help("claim"));
-onKey("z", () => document.querySelector("[data-undo-button]:not(:disabled)")?.click(), help("undo"));
 onKey("v", () => {
   const raw = inCase("[data-raw]");
   if (!raw) return;

@@ -18,7 +18,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const slot = event.detail.target.closest?.("[data-edit-slot]");
   if (!slot || !event.detail.serverResponse.includes("data-case-now")) return;
   event.detail.shouldSwap = false;
-  import("./card.js").then(({ take }) => take(slot.closest("[data-case]"), event.detail.serverResponse));
+  document.dispatchEvent(new CustomEvent("atlas:parts", { detail: event.detail.serverResponse }));
 });
 
 document.addEventListener("click", (event) => {

@@ -1,4 +1,6 @@
 // The seconds in which an approval can be taken back, counted down where they are shown: on the card, and as a toast.
+import { onKey } from "./keys.js";
+
 let running = 0;
 
 const boxes = () => [...document.querySelectorAll("[data-undo][data-release]:not([data-late])")];
@@ -34,5 +36,6 @@ export function follow() {
   if (!running && boxes().length) running = requestAnimationFrame(frame);
 }
 
+onKey("z", () => document.querySelector("[data-undo-button]:not(:disabled)")?.click(), document.querySelector("[data-card-keys]")?.dataset.keyUndo);
 document.addEventListener("atlas:swapped", follow);
 follow();
