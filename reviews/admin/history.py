@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from governance.models import Assessment, Decision, EvidenceEntry, Execution, OutboxEvent, Transition
+from governance.models import Assessment, Decision, EvidenceEntry, Execution, OutboxEvent, Question, Transition
 from reviews.admin.base import ReadOnlyAdmin
 from reviews.admin.site import site
 
@@ -23,6 +23,12 @@ class AssessmentAdmin(PartAdmin):
 class DecisionAdmin(PartAdmin):
     list_display = ("request", "verdict", "decided_by", "source", "created_at")
     list_select_related = ("request", "reviewer")
+
+
+@admin.register(Question, site=site)
+class QuestionAdmin(PartAdmin):
+    list_display = ("request", "text", "asked_by", "asked_at", "answered_at")
+    list_select_related = ("request", "asked_by")
 
 
 @admin.register(Transition, site=site)

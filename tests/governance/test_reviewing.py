@@ -8,14 +8,21 @@ from django.utils import timezone
 
 from governance import actions
 from governance.actions.claim import CLAIMED_FOR, Claimed
+from governance.actions.deliveries import claim_deliveries
 from governance.errors import AlreadyDecided, InvalidArguments, LimitExceeded, NotAllowed, WrongState
-from governance.models import GovernanceRequest, OutboxEvent
+from governance.models import Execution, GovernanceRequest, OutboxEvent
 from governance.models.decisions import Source
 from governance.states import Status, Verdict
 from governance.workflow.outbox import nudge
 from tests.factories import make_agent, make_request, make_reviewer, make_tool, make_viewer, overdue, release_now
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _long_enough(settings):
+    """An undo in time on any machine."""
+    settings.UNDO_SECONDS = 60
 
 
 def approve(request, reviewer, source=Source.CONSOLE, **more):
@@ -208,16 +215,14 @@ def test_after_the_release_it_is_too_late():
         actions.undo(request, reviewer=sarah)
 
 
-def test_just_before_the_deadline_an_approval_takes_effect_at_once(settings):
-    settings.UNDO_SECONDS = 60
+def test_just_before_the_deadline_an_approval_takes_effect_at_once():
     request, sarah = make_request(), make_reviewer()
     GovernanceRequest.objects.update(deadline=timezone.now() + timedelta(seconds=9))
     approve(request, sarah)
     assert fresh(request).release_at is None and actions.claim_execution(request.pk)
 
 
-def test_an_approval_that_is_overdue_before_its_release_never_runs(settings):
-    settings.UNDO_SECONDS = 60
+def test_an_approval_that_is_overdue_before_its_release_never_runs():
     request, sarah = make_request(), make_reviewer()
     approve(request, sarah)
     overdue(fresh(request))
@@ -265,3 +270,17 @@ def test_nothing_else_is_decided_together():
         assert why in actions.why_not_alike([one, *others])
     with pytest.raises(InvalidArguments):
         actions.decide_alike([one], reviewer=make_reviewer(), verdict=Verdict.APPROVED, source=Source.CONSOLE)
+
+
+def test_the_agents_platform_is_told_that_a_call_was_edited(settings):
+    settings.WEBHOOKS_ALLOW_PRIVATE = True
+    request, plain = make_request(), make_request()
+    actions.set_agent_webhook(request.agent, "http://127.0.0.1:9/hook")
+    approve(request, make_reviewer(), Source.API, arguments={"days": 7})
+    approve(plain, make_reviewer(), Source.API)
+    for each in (request, plain):
+        Execution.objects.filter(pk=actions.claim_execution(each.pk).pk).update(returned_at=timezone.now(), result={})
+        actions.record_outcome(each.pk)
+    attempts = claim_deliveries(timezone.now(), most=10, full=[], room=lambda webhook: 10)
+    told = {body["data"]["reference"]: body["data"] for body in (json.loads(each.body) for each in attempts)}
+    assert told[request.reference]["edited"] is True and "edited" not in told[plain.reference]

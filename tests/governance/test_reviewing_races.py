@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 6
 
 
+@pytest.fixture(autouse=True)
+def _long_enough(settings):
+    """An undo in time on any machine."""
+    settings.UNDO_SECONDS = 60
+
+
 def approve(request, reviewer):
     return actions.decide(request, reviewer=reviewer, verdict=Verdict.APPROVED, source=Source.CONSOLE)
 

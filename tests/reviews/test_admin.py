@@ -61,7 +61,8 @@ def said(response):
 
 
 def test_every_table_of_the_gateway_is_there():
-    ours = {model for app in ("governance", "reviews", "mcp_bridge") for model in apps.get_app_config(app).get_models()}
+    # Those of `reviews` are what people set for themselves, and counts of what stands elsewhere.
+    ours = {model for app in ("governance", "mcp_bridge") for model in apps.get_app_config(app).get_models()}
     assert ours <= set(site._registry)
 
 

@@ -17,6 +17,12 @@ VERBS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _long_enough(settings):
+    """An undo in time on any machine."""
+    settings.UNDO_SECONDS = 60
+
+
 def post(call, request, verb, body=None, **options):
     return call("POST", f"/api/requests/{request.reference}/{verb}/", body, **options)
 
