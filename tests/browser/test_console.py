@@ -35,9 +35,10 @@ def test_a_reviewer_logs_in_and_decides_with_a_reason(console: Console, sarah: s
     sentence = "demo-agent wants to extend the payments of Ada Obi (BEN-123) by 14 days"
     page.get_by_role("link", name=sentence).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(sentence)
-    page.locator("#reason").fill("I called her.")
-    page.get_by_role("button", name="Approve and run request_payment_extension").click()
-    expect(page.get_by_text("Approved. request_payment_extension runs once")).to_be_visible()
+    page.get_by_title("Add a note to the approval").click()
+    page.locator("#note").fill("I called her.")
+    page.get_by_role("button", name="Approve and extend payment").click()
+    expect(page.locator(".undo")).to_contain_text("Approved. request_payment_extension runs once")
     expect(page.locator(".outcome q")).to_have_text("I called her.")
     assert console.make(f"GovernanceRequest.objects.get(reference='{reference}').status") == "approved"
 
@@ -98,9 +99,10 @@ def test_the_open_page_of_a_second_reviewer_follows_and_keeps_what_was_typed(
     for page in (first, second):
         page.goto(f"/requests/{reference}/")
     listening(second)
+    second.locator("[data-panel=reject] > summary").click()
     second.locator("#reason").fill("Half a thought")
     first.get_by_role("button", name="Approve").click()
-    expect(second.get_by_text("Approved; it runs next.")).to_be_visible()
+    expect(second.locator(".outcome h2")).to_contain_text("Approved; it runs")
     expect(second.get_by_text("Sarah Lind", exact=True).first).to_be_visible()
     expect(second.get_by_text("Half a thought")).to_be_visible()
     expect(second.get_by_role("button", name="Approve")).to_have_count(0)
@@ -113,9 +115,10 @@ def test_the_second_browser_is_told_who_decided(console: Console, sarah: str, vi
     for page in (first, second):
         page.goto(f"/requests/{reference}/")
     first.get_by_role("button", name="Approve").click()
-    expect(first.get_by_text("Approved. ")).to_be_visible()
+    expect(first.locator(".outcome h2")).to_contain_text("Approved; it runs")
+    second.locator("[data-panel=reject] > summary").click()
     second.locator("#reason").fill("Too late")
-    second.get_by_role("button", name="Reject").click()
+    second.get_by_role("button", name="Reject and tell the agent").click()
     expect(second.get_by_role("alert")).to_contain_text("is already decided: approved by Sarah Lind at ")
 
 
@@ -127,10 +130,11 @@ def test_everything_works_without_javascript(console: Console, sarah: str, visit
     page.get_by_role("link", name="Deadline").click()
     expect(page).to_have_url(re.compile("sort=deadline"))
     page.goto(f"/requests/{reference}/")
-    page.get_by_role("button", name="Reject").click()
+    page.locator("[data-panel=reject] > summary").click()
+    page.get_by_role("button", name="Reject and tell the agent").click()
     expect(page.get_by_text("Say why you reject it")).to_be_visible()
     page.locator("#reason").fill("No letter.")
-    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Reject and tell the agent").click()
     expect(page.get_by_text("Rejected. Nothing runs")).to_be_visible()
     page.get_by_role("link", name="History").first.click()
     page.get_by_label("Search").fill(reference)
@@ -161,11 +165,11 @@ def test_on_a_phone_the_decision_stays_in_reach_and_fingers_hit_it(console: Cons
     reference = console.make("make_request(stated_reason='Because. ' * 300)")
     page = visit(sarah, **PHONE)
     page.goto(f"/requests/{reference}/")
-    for name in ("Approve", "Reject"):
-        box = page.get_by_role("button", name=name).bounding_box()
+    for target in ("[data-approve]", "[data-edit]", "[data-panel=ask] > summary", "[data-panel=reject] > summary"):
+        box = page.locator(target).bounding_box()
         assert box["height"] >= 44
         assert box["y"] + box["height"] <= 844
-    page.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="More", exact=True).click()
     for target in page.locator("header").locator("a, button").filter(visible=True).all():
         assert target.bounding_box()["height"] >= 44
 
