@@ -110,11 +110,12 @@ queue.addEventListener("click", (event) => {
 });
 document.addEventListener("atlas:swapped", () => { if (shown) mark(shown); });
 wide.addEventListener("change", fit);
-addEventListener("load", () => {
-  if (!wide.matches) return;
-  if (kept()) first();
-  else (window.requestIdleCallback ?? setTimeout)(prepare);
-});
+addEventListener("load", () => { if (wide.matches && kept()) first(); });
+// In the sheet of keys from the start; the card's own take their place once a preview is open.
+const words = document.querySelector("[data-card-keys]").dataset;
+if (wide.matches) {
+  for (const [key, text] of [["a", words.approve], ["r", words.reject], ["e", words.edit], ["q", words.ask], ["c", words.claim]]) onKey(key, () => {}, text);
+}
 onKey("p", () => button.click(), pane.dataset.keyOpen);
 // For the sheet only: the browser follows the link, and Escape is heard above.
 onKey("↵", () => {}, pane.dataset.keyEnter);

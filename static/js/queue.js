@@ -7,6 +7,7 @@ const queue = document.querySelector("[data-queue]");
 const bar = queue.querySelector("[data-fresh]");
 const rowsIn = (root) => [...root.querySelectorAll("[data-list] > [data-reference]")];
 const names = (rows) => new Set(rows.map((row) => row.dataset.reference));
+if (document.querySelector("[data-toast-undo]")) import("./undo.js");
 let newest = null, timer, busy = false, again = false;
 
 async function read(url) {

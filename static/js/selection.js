@@ -1,4 +1,5 @@
 // Selecting requests of the queue: x or their boxes. Two or more are looked at together under the list.
+import { say } from "./announce.js";
 import { onKey } from "./keys.js";
 
 const form = document.querySelector("[data-selection]");
@@ -34,6 +35,7 @@ async function look(names) {
   if (shown !== key) return;
   panel.hidden = false;
   together.hidden = true;
+  say(panel.querySelector(".batch-title, .batch-why")?.textContent.trim());
   const box = panel.querySelector("textarea");
   if (box) box.value = typed;
 }
