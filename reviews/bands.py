@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
 from governance.models import GovernanceRequest
 from governance.models.assessments import Classification
 
@@ -9,14 +12,14 @@ from governance.models.assessments import Classification
 @dataclass(frozen=True)
 class Band:
     name: str  # the CSS class and the icon: high, medium, low, none
-    label: str
+    label: str | Promise
     score: int | None = None
 
 
 _BY_CLASSIFICATION = {
-    Classification.HIGH: ("high", "High"),
-    Classification.MEDIUM: ("medium", "Medium"),
-    Classification.LOW: ("low", "Low"),
+    Classification.HIGH: ("high", pgettext_lazy("risk", "High")),
+    Classification.MEDIUM: ("medium", pgettext_lazy("risk", "Medium")),
+    Classification.LOW: ("low", pgettext_lazy("risk", "Low")),
 }
 
 
@@ -24,8 +27,8 @@ def band_of(request: GovernanceRequest) -> Band:
     """The scorer's own classification; a failed score has none, though it counts as 100."""
     assessment = getattr(request, "assessment", None)
     if assessment is None:
-        return Band("none", "Not scored")
+        return Band("none", pgettext_lazy("risk", "Not scored"))
     if assessment.failure:
-        return Band("none", "No score")
+        return Band("none", pgettext_lazy("risk", "No score"))
     name, label = _BY_CLASSIFICATION[Classification(assessment.classification)]
     return Band(name, label, assessment.risk_score)
