@@ -3,8 +3,8 @@
 from datetime import date
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 MAX_WORD_CHARS = 200
 
@@ -22,3 +22,9 @@ def value_in_words(value: object) -> str:
         return _("yes") if value else _("no")
     text = " ".join(str(value).split()) or _("empty")
     return text if len(text) <= MAX_WORD_CHARS else f"{text[: MAX_WORD_CHARS - 1]}…"
+
+
+def in_sentence(label: object) -> str:
+    """A label in the middle of a sentence: English writes it small, German keeps its nouns."""
+    text = str(label)
+    return text.lower() if get_language() in (None, "en") else text

@@ -22,6 +22,7 @@ from governance.models.decisions import Source
 from governance.models.evidence import Fact
 from governance.schemas import validate_arguments
 from governance.states import Verdict
+from governance.wording import in_sentence
 
 MAX_DECISION_REASON_CHARS = 4_000
 TIME_TO_RUN = timedelta(seconds=10)  # of the deadline, which the time for an undo leaves to an approval
@@ -134,7 +135,7 @@ def _same_decision(
     ):
         return decision
     raise AlreadyDecided(_("%(reference)s is already decided: %(verdict)s by %(person)s at %(at)s.") % {
-        "reference": request.reference, "verdict": decision.get_verdict_display().lower(),
+        "reference": request.reference, "verdict": in_sentence(decision.get_verdict_display()),
         "person": decision.decided_by, "at": f"{localtime(decision.created_at):%Y-%m-%d %H:%M:%S %Z}",
     })  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from governance.actions.deliveries import queue_deliveries
 from governance.canonical import canonical
@@ -13,6 +14,7 @@ from governance.events import RELAY, announce, announce_administration, announce
 from governance.models import EvidenceEntry, GovernanceRequest, OutboxEvent, Team, Transition, User
 from governance.models.evidence import Fact
 from governance.states import Status, can_move
+from governance.wording import in_sentence
 
 GATEWAY = "gateway"
 
@@ -41,13 +43,17 @@ def _move(
     """
     old = Status(request.status)
     if not can_move(old, to):
-        raise WrongState(f"{request.reference} is {old.label.lower()} and cannot become {to.label.lower()}.")
+        raise WrongState(_("%(reference)s is %(old)s and cannot become %(new)s.") % {
+            "reference": request.reference, "old": in_sentence(old.label), "new": in_sentence(to.label)
+        })
     if to in _ENDS:
         fields["finished_at"] = now
     stands = GovernanceRequest.objects.filter(only or Q(), pk=request.pk, status=old, round=request.round)
     moved = stands.update(status=to, **fields)
     if moved != 1:
-        raise WrongState(f"{request.reference} is no longer {old.label.lower()}.")
+        raise WrongState(_("%(reference)s is no longer %(old)s.") % {
+            "reference": request.reference, "old": in_sentence(old.label)
+        })
     request.status = to
     for name, value in fields.items():
         setattr(request, name, value)

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from governance.errors import NotAllowed, WrongState
 from governance.models import GovernanceRequest, User
 from governance.states import Status
+from governance.wording import in_sentence
 
 
 def may_decide(request: GovernanceRequest, reviewer: User) -> GovernanceRequest:
@@ -24,5 +25,5 @@ def check_waiting(request: GovernanceRequest) -> None:
         })  # fmt: skip
     if request.status != Status.IN_REVIEW:
         raise WrongState(_("%(reference)s is %(status)s; nothing waits for a decision.") % {
-            "reference": request.reference, "status": request.get_status_display().lower()
+            "reference": request.reference, "status": in_sentence(request.get_status_display())
         })  # fmt: skip

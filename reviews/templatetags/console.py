@@ -9,6 +9,7 @@ from django.utils import timezone
 from governance import characters
 from governance.models import Decision, GovernanceRequest
 from governance.states import Status
+from governance.wording import in_sentence
 from reviews import durations, queries, sentences
 from reviews.bands import Band, band_of
 from reviews.cards import status_of
@@ -62,6 +63,9 @@ def last_decision(request: GovernanceRequest) -> Decision | None:
 @register.filter
 def visible(text: object) -> str:
     return characters.visible(str(text))
+
+
+register.filter(in_sentence)
 
 
 @register.filter
