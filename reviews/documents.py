@@ -28,7 +28,10 @@ GROUPS = [
     (_("Agent developers"), ("connect-an-agent", "api", "webhook", "outcome-webhooks", "sandbox")),
     (
         _("Operators"),
-        ("operations", "policy", "tool-servers", "observability", "workflow-driver", "performance", "peers"),
+        (
+            "operations", "policy", "tool-servers", "observability", "workflow-driver", "translations", "performance",
+            "peers",
+        ),
     ),
     (_("Auditors"), ("architecture",)),
 ]
