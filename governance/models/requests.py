@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from governance.models.agents import Agent
 from governance.models.people import Membership, Role, Team, User
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from governance.models.decisions import Decision
     from governance.models.questions import Question
 
+EFFECTS = [
+    (Effect.ALLOW.value, gettext_lazy("Allow")), (Effect.DENY.value, gettext_lazy("Deny")),
+    (Effect.SCORE.value, gettext_lazy("Score")), (Effect.REVIEW.value, gettext_lazy("Review")),
+]  # fmt: skip
 DECIDING_ROLES = (Role.REVIEWER, Role.ADMIN)
 
 
@@ -75,8 +80,7 @@ class GovernanceRequest(models.Model):
     )
     policy_rule = models.CharField(max_length=60, default=DEFAULT_RULE, editable=False)
     policy_effect = models.CharField(
-        max_length=6, choices=[(effect.value, effect.value.capitalize()) for effect in Effect],
-        default=Effect.SCORE.value, editable=False,
+        max_length=6, choices=EFFECTS, default=Effect.SCORE.value, editable=False,
     )
     threshold = models.PositiveSmallIntegerField(
         default=70, editable=False, help_text="From this risk on a person decides."
