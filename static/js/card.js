@@ -122,14 +122,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.detail.requestConfig?.elt, box = form?.closest?.("[data-case]");
   if (!box || !form.matches("[data-act]")) return;
   const answer = event.detail.xhr;
-  if (TAKEN.includes(answer.status)) {
+  if (TAKEN.includes(answer.status) && answer.responseText.includes("data-case-now")) {
     box.querySelector(".case-problem")?.remove();
     take(box, answer.responseText, form);
     if (answer.status === 200 && form.matches("[data-edit-confirm]")) box.querySelector("[data-edit-slot]").replaceChildren();
     settle(box, answer.status);
   } else if (answer.status === 404) gone(box);
-  else if (answer.status) tell(box, box.dataset.saysFailed);
+  else if (answer.status) tell(box, (answer.status === 403 && lead(answer)) || box.dataset.saysFailed);
 });
+
+/** What a whole page says that came instead of the card: the form is older than the log-in. */
+const lead = (answer) => new DOMParser().parseFromString(answer.responseText, "text/html").querySelector(".lead")?.textContent;
 
 /** Where the eyes go next: to what can be undone, or to what was refused. */
 function settle(box, status) {
