@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from governance.models import Agent, GovernanceRequest, Tool, User
 from reviews import queries
 from reviews.narrowing import BANDS, HELD, SOON, UNSCORED, Facts, Narrowing, was_answered
 
-SCAN = 1_000  # requests, those with the nearest deadlines; with more, the counts carry a plus
+SCAN = 300  # requests, those with the nearest deadlines; with more, the counts carry a plus
 MOST_CHOICES = 50  # of one filter
 _BAND_OF = {classification.value: band for band, classification in BANDS.items()}
 
@@ -126,7 +126,7 @@ class _Builder:
 
     def _choice(self, name: str, value: object, label: str, count: int) -> Choice:
         others = self.narrowing.without(name)
-        with_it = Narrowing(**{**vars(others), name: value})
+        with_it = replace(others, **{name: value})
         return Choice(label, self._address(with_it), self.seen.shown(count), getattr(self.narrowing, name) == value)
 
     def _address(self, narrowing: Narrowing) -> str:

@@ -1,9 +1,11 @@
 """Tags and filters of the console's templates. Words and figures only; the HTML stands in the templates."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from governance import characters
@@ -74,9 +76,14 @@ def actor(name: str) -> str:
     return characters.visible(name.partition(":")[2] or name)
 
 
-@register.inclusion_tag("reviews/_partials/icon.html")
-def icon(name: str, extra: str = "") -> dict[str, str]:
-    return {"name": name, "extra": extra}
+@register.simple_tag
+def icon(name: str, extra: str = "") -> str:
+    return _icon(name, extra)
+
+
+@lru_cache(maxsize=500)  # a list draws hundreds of them
+def _icon(name: str, extra: str) -> str:
+    return render_to_string("reviews/_partials/icon.html", {"name": name, "extra": extra})
 
 
 @register.inclusion_tag("reviews/_partials/time.html")
