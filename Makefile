@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; both set up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-proxy seed-million bench-console handshake lock messages ci clean
+.PHONY: help run test lint bench bench-proxy seed-million bench-console screenshots handshake lock messages ci clean
 export PYTHON
 
 python := .venv/bin/python
@@ -31,6 +31,9 @@ seed-million: ## fill a database for measuring with a million requests (COUNT=10
 
 bench-console: ## the console's pages and their queries on those requests, beside their bars (ARGS=--quick)
 	$(with) requirements-dev.txt && $(python) -m tests.bench.console $(ARGS)
+
+screenshots: ## the pictures in docs/screenshots, of a lively day at the welfare office (ARGS="queue card" for some of them)
+	$(with) requirements-dev.txt && $(python) -m tests.browser.shots $(ARGS)
 
 handshake: ## call, PENDING REVIEW, approve by webhook, outcome: against the local gateway, with throwaway credentials
 	$(with) requirements.txt && $(python) manage.py handshake

@@ -29,10 +29,24 @@ function mark(name) {
 /** The card's own keys and looks: not before they are needed, since the list shall be there first. */
 let ready;
 function prepare() {
-  if (ready || !pane.dataset.url) return ready;
-  document.head.append(document.querySelector("[data-pane-styles]").content);
-  ready = import("./card.js");
+  ready ??= load();
+  ready.catch(() => { ready = null; });  // the network was away: the next look tries again
   return ready;
+}
+
+async function load() {
+  const styles = document.querySelector("[data-pane-styles]").content.cloneNode(true);
+  const drawn = [...styles.children].map((link) => new Promise((done) => { link.onload = link.onerror = done; }));
+  document.head.append(styles);
+  await Promise.all([import("./card.js"), ...drawn]);
+}
+
+/** What could not be loaded does not leave the case before it under the row of this one. */
+function fail() {
+  const line = document.createElement("p");
+  line.className = "empty";
+  line.textContent = pane.dataset.failed;
+  body.replaceChildren(line);
 }
 
 async function show(name) {
@@ -43,8 +57,12 @@ async function show(name) {
   open.href = rowOf(name).querySelector(".row-link").href;
   const slow = setTimeout(() => { wait.hidden = false; body.hidden = true; }, 300);
   try {
+    await prepare();
     await htmx.ajax("GET", pane.dataset.url.replace("REFERENCE", name), { target: body, swap: "innerHTML" });
-    if (shown === name) pane.scrollTop = 0;
+    if (shown === name && body.querySelector("[data-case]")?.dataset.request !== name) fail();
+    else if (shown === name) body.scrollTop = 0;
+  } catch {
+    if (shown === name) fail();
   } finally {
     clearTimeout(slow);
     wait.hidden = true;

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.factories import PASSWORD
 from tests.gateway import ROOT, clean_env, run_python
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -76,15 +75,30 @@ class Console:
         self.process.stdout.close()
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database; migrated once."""
-    folder = tmp_path_factory.mktemp("console")
+def migrate(folder: Path) -> Path:
+    """A new database in that folder, migrated."""
+    folder.mkdir(exist_ok=True)
     run_python(
         "import django; django.setup(); from django.core.management import call_command as call; "
         "call('migrate', verbosity=0)", clean_env(ATLAS_DATA_DIR=str(folder)),
     )
     return folder / "atlas.sqlite3"
+
+
+def log_in(console: Console, context: BrowserContext, username: str) -> None:
+    """By a session's cookie; the form is for the test of the form."""
+    context.add_cookies([{"name": "sessionid", "value": console.make(f"session_of('{username}')"), "url": console.url}])
+
+
+def listening(page: Page) -> None:
+    """Waits until the live line is open, so that an announcement cannot come too early."""
+    expect(page.locator("html[data-live=on]")).to_be_attached()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database; migrated once."""
+    return migrate(tmp_path_factory.mktemp("console"))
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +132,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, console: Console) -> Iterator[Callable[..., Page]]:
-    """`visit("sarah")`: a logged-in page of its own browser profile. Fails on any error the page logs."""
+    """`visit("sarah")`: the queue, or `at`, in a browser profile of its own. Fails on any error that a page logs."""
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
-    def open_page(username: str = "", **options: object) -> Page:
+    def open_page(username: str = "", at: str = "/queue/", **options: object) -> Page:
         context = browser.new_context(base_url=console.url, **options)
         contexts.append(context)
         context.set_default_timeout(15_000)
@@ -130,11 +144,8 @@ def visit(browser: Browser, console: Console) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
         if username:
-            page.goto("/login/")
-            page.get_by_label("Name").fill(username)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
-            page.wait_for_url("**/queue/")
+            log_in(console, context, username)
+            page.goto(at)
         return page
 
     yield open_page

@@ -34,7 +34,10 @@ def answer_lines() -> None:
     from governance.states import Status, Verdict
     from tests import factories
 
-    names = {**vars(models), **vars(factories), "actions": actions, "Status": Status, "Verdict": Verdict}
+    names = {
+        **vars(models), **vars(factories), "actions": actions, "Status": Status, "Verdict": Verdict,
+        "session_of": session_of,
+    }
     for line in sys.stdin:
         close_old_connections()
         try:
@@ -44,6 +47,19 @@ def answer_lines() -> None:
     from twisted.internet import reactor
 
     reactor.callFromThread(reactor.stop)  # the test closed its end
+
+
+def session_of(username: str) -> str:
+    """The key of a new session of that person, as the log-in makes one."""
+    from django.contrib.auth import get_user_model, login
+    from django.http import HttpRequest
+    from django.utils.module_loading import import_string
+
+    request = HttpRequest()
+    request.session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")()
+    login(request, get_user_model().objects.get(username=username), "django.contrib.auth.backends.ModelBackend")
+    request.session.save()
+    return request.session.session_key
 
 
 def main() -> None:

@@ -42,12 +42,13 @@ def test_it_shows_what_waits_and_nothing_else(as_sarah: Client) -> None:
     assert shown(as_sarah.get("/queue/")) == [waiting.reference]
 
 
-def test_a_row_tells_sentence_agent_tool_and_risk(as_sarah: Client) -> None:
+def test_a_row_tells_what_would_happen_agent_tool_and_risk(as_sarah: Client) -> None:
     make_request(
         agent=make_agent("demo-agent"), risk=82, arguments={"beneficiary_id": "BEN-123", "days": 14, "reason": "x"}
     )
     text = " ".join(as_sarah.get("/queue/").content.decode().split())
-    assert '<span class="said-who">demo-agent</span> wants to extend the payments of ' in text
+    assert "<bdi>demo-agent</bdi>" in text
+    assert "Extend the payments of " in text
     assert '<span class="said-what">Ada Obi</span><span class="said-id"> (BEN-123)</span> by ' in text
     assert '<span class="said-what">14 days</span>, until <span class="said-what">' in text
     assert "High</span> <b>82</b>" in text
