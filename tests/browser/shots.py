@@ -15,12 +15,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, FLAGS, Console, log_in, migrate
+from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, Console, log_in, migrate
 from tests.gateway import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
-DESK = {"viewport": {"width": 1440, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 LOOKS = {
     "light": ("light", DESK), "dark": ("dark", DESK), "light-phone": ("light", PHONE), "dark-phone": ("dark", PHONE),
 }
