@@ -3,20 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from governance.models import Agent, GovernanceRequest, Tool, User
+from governance.models import Agent, Tool, User
+from governance.models.assessments import NO_BAND
+from governance.models.requests import Asked
 from reviews import queries
-from reviews.narrowing import BANDS, HELD, SOON, UNSCORED, Facts, Narrowing, was_answered
+from reviews.narrowing import HELD, SOON, Facts, Narrowing
 
 SCAN = 300  # requests, those with the nearest deadlines; with more, the counts carry a plus
 MOST_CHOICES = 50  # of one filter
-_BAND_OF = {classification.value: band for band, classification in BANDS.items()}
 
 
 @dataclass(frozen=True)
@@ -62,33 +65,33 @@ class Facet:
 
 
 def look(user: User) -> Look:
-    """The keys from the index of each team first: else SQLite works out the facts of the whole queue to sort it."""
     now = timezone.now()
-    rows = GovernanceRequest.objects.filter(pk__in=queries.nearest_waiting(user, SCAN + 1)).annotate(
-        answered=ExpressionWrapper(was_answered(), output_field=BooleanField()),
-        soon=ExpressionWrapper(Q(deadline__lte=now + SOON), output_field=BooleanField()),
-        held=ExpressionWrapper(Q(claimed_until__gt=now, claimed_by__isnull=False), output_field=BooleanField()),
-    )
     names = (
-        "agent_id", "tool_id", "policy_rule", "assessment__classification", "assessment__failure", "claimed_by_id",
-        "held", "answered", "soon",
+        "deadline", "agent_id", "tool_id", "policy_rule", "band", "claimed_by_id", "claimed_until", "asked",
     )
-    found = list(rows.order_by("deadline").values_list(*names)[: SCAN + 1])
+    parts = queries.nearest_waiting(user, SCAN + 1)
+    found = sorted((row for rows in parts for row in rows.values_list(*names)), key=itemgetter(0))
     facts = [
         Facts(
-            agent, tool, rule, band=_BAND_OF.get(classification, UNSCORED) if not failure else UNSCORED,
-            held=("mine" if holder == user.pk else "") if held else "free", answered=answered, soon=soon,
+            agent, tool, rule, band, held=_held(holder, until, user, now), answered=asked == Asked.ANSWERED,
+            soon=deadline <= now + SOON,
         )
-        for agent, tool, rule, classification, failure, holder, held, answered, soon in found[:SCAN]
+        for deadline, agent, tool, rule, band, holder, until, asked in found[:SCAN]
     ]
     return Look(facts, is_whole=len(found) <= SCAN)
+
+
+def _held(holder: int | None, until: datetime | None, user: User, now: datetime) -> str:
+    if holder is None or until is None or until <= now:
+        return "free"
+    return "mine" if holder == user.pk else ""
 
 
 def facets(user: User, narrowing: Narrowing, seen: Look, sort: str) -> list[Facet]:
     """The filters of the queue. Each one's counts are those within the other filters that are on."""
     agents = _names(Agent.objects.visible_to(user), "name", narrowing.agent, (fact.agent for fact in seen.facts))
     tools = _names(Tool.objects.visible_to(user), "exposed_name", narrowing.tool, (fact.tool for fact in seen.facts))
-    bands = {"high": _("High"), "medium": _("Medium"), "low": _("Low"), UNSCORED: _("Not scored")}
+    bands = {"high": _("High"), "medium": _("Medium"), "low": _("Low"), NO_BAND: _("Not scored")}
     held = dict(zip(HELD, (_("Mine"), _("Unclaimed")), strict=True))
     build = _Builder(narrowing, seen, sort)
     return [

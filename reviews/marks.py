@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from governance.actions.claim import CLAIMED_FOR
-from governance.models import GovernanceRequest, Question, User
+from governance.models import GovernanceRequest, User
+from governance.models.requests import Asked
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,13 @@ class Marks:
 
 
 def attach_marks(rows: Sequence[GovernanceRequest], user: User) -> None:
-    """Sets `marks` and `stamp` on each row. One query."""
-    asked: dict[object, list[bool]] = {}
-    questions = Question.objects.filter(request__in=[row.pk for row in rows]).order_by("id")
-    for request_id, answered_at in questions.values_list("request_id", "answered_at"):
-        asked.setdefault(request_id, []).append(answered_at is None)
+    """Sets `marks` and `stamp` on each row."""
     now = timezone.now()
     for row in rows:
-        opens, holder = asked.get(row.pk, []), row.claimant
+        holder = row.claimant
         is_mine = holder == user
         row.marks = Marks(
-            holder=holder, is_mine=is_mine, is_asked=any(opens), is_answered=bool(opens) and not any(opens),
+            holder=holder, is_mine=is_mine, is_asked=row.asked == Asked.OPEN, is_answered=row.asked == Asked.ANSWERED,
             was_handed=is_mine and bool(row.claim_note or row.claimed_until - now > CLAIMED_FOR),
             parked=row.why_parked() if row.is_waiting else "",
         )

@@ -9,17 +9,16 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Self
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 
-from governance.models import Question, User
-from governance.models.assessments import Classification
-from governance.scoring.base import PAUSE_FROM
+from governance.models import User
+from governance.models.assessments import NO_BAND
+from governance.models.requests import Asked
 
 SOON = timedelta(hours=1)
-BANDS = {"high": Classification.HIGH, "medium": Classification.MEDIUM, "low": Classification.LOW}
-UNSCORED = "none"
+QUEUE_BANDS = ("high", "medium", "low", NO_BAND)
 HELD = ("mine", "free")
 MAX_RULE_CHARS = 60
 MAX_ID = 2**31
@@ -59,7 +58,7 @@ class Narrowing:
         rule = query.get("rule", "")
         return cls(
             agent=_number(query.get("agent", "")), tool=_number(query.get("tool", "")),
-            band=one_of("band", (*BANDS, UNSCORED)), held=one_of("held", HELD),
+            band=one_of("band", QUEUE_BANDS), held=one_of("held", HELD),
             rule=rule if len(rule) <= MAX_RULE_CHARS and rule.isprintable() else "",
             answered=query.get("answered") == "1", soon=query.get("soon") == "1",
         )
@@ -93,31 +92,15 @@ class Narrowing:
         if self.rule:
             wanted &= Q(policy_rule=self.rule)
         if self.band:
-            wanted &= _in_band(self.band)
+            wanted &= Q(band=self.band)
         if self.held:
             held = Q(claimed_until__gt=timezone.now())
             wanted &= held & Q(claimed_by=user) if self.held == "mine" else Q(claimed_by=None) | ~held
         if self.answered:
-            wanted &= was_answered()
+            wanted &= Q(asked=Asked.ANSWERED)
         if self.soon:
             wanted &= Q(deadline__lte=timezone.now() + SOON)
         return wanted
-
-
-def was_answered() -> Q:
-    """The agent answered the last question about it."""
-    asked = Question.objects.filter(request=OuterRef("pk"))
-    return Q(Exists(asked)) & ~Q(Exists(asked.filter(answered_at=None)))
-
-
-def _in_band(band: str) -> Q:
-    """By the scorer's own classification; the bounds of the score, which every scorer keeps, let an index help."""
-    if band == UNSCORED:
-        return Q(risk_score=100) & (Q(assessment=None) | ~Q(assessment__failure=""))
-    scored = Q(assessment__classification=BANDS[band], assessment__failure="")
-    if band == "high":
-        return scored & Q(risk_score__gte=PAUSE_FROM)
-    return scored & Q(risk_score__lt=PAUSE_FROM) if band == "low" else scored
 
 
 def _number(text: str) -> int:

@@ -84,11 +84,10 @@ def count_waiting(user: User) -> int:
     return total
 
 
-def nearest_waiting(user: User, limit: int) -> list[UUID]:
-    """The requests that wait, those with the nearest deadlines first: at most `limit`."""
-    order = QUEUE_ORDERS["deadline"]
+def nearest_waiting(user: User, limit: int) -> list[QuerySet]:
+    """The requests that wait, those with the nearest deadlines first: at most `limit` of each team."""
     parts = _per_team(user, GovernanceRequest.objects.waiting())
-    return [key[-1] for key in merged_keys_after(parts, order, None, limit)]
+    return [rows.order_by("deadline", "id")[:limit] for rows in parts]
 
 
 def last_decision(user: User) -> Decision | None:

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Substr
 from django.utils import timezone
 
 from governance.models import Decision, Transition
-from governance.models.assessments import Classification
+from governance.models.assessments import BANDS, NO_BAND
 from governance.states import Status
 from reviews.models import Tally, TallyMark
 from reviews.waits import bucket_of
@@ -36,7 +36,6 @@ COLUMNS = (
 )
 # (team, kind, subject, start of the hour, column) → how many
 Counts = Counter[tuple[int, str, str, datetime, str]]
-NO_BAND = "none"
 
 
 class Tallying:
@@ -140,10 +139,7 @@ def _grouped(rows: QuerySet) -> Iterable[tuple]:
         .annotate(many=Count("pk"))
     )
     for team, agent, tool, rule, classification, *rest in grouped.iterator(chunk_size=2_000):
-        yield team, agent, tool, rule, _BANDS.get(classification, NO_BAND), *rest
-
-
-_BANDS = {Classification.HIGH: "high", Classification.MEDIUM: "medium", Classification.LOW: "low"}
+        yield team, agent, tool, rule, BANDS.get(classification, NO_BAND), *rest
 
 
 def _hour(field: str) -> Substr:

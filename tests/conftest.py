@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -88,6 +89,13 @@ def statements_to_empty(style: Any, tables: list[str], **options: bool) -> list[
         "SET CONSTRAINTS ALL IMMEDIATE",
         *(f'ALTER TABLE "{name}" ENABLE TRIGGER USER' for name in guarded),
     ]
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """A page that a test read in German leaves its thread in German."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from governance.canonical import is_storable
 from governance.errors import InvalidArguments, LimitExceeded, NotAllowed, WrongState
 from governance.models import Agent, GovernanceRequest, Question, User
 from governance.models.evidence import Fact
+from governance.models.requests import Asked
 from governance.states import Status
 
 MAX_QUESTION_CHARS = 2_000
@@ -40,6 +41,7 @@ def ask(request: GovernanceRequest, *, reviewer: User, text: str) -> Question:
                 question = Question.objects.create(request=request, text=text, asked_by=reviewer, asked_at=now)
         except IntegrityError:
             raise WrongState(_("Somebody else has just asked the agent.")) from None
+        GovernanceRequest.objects.filter(pk=request.pk).update(asked=Asked.OPEN)
         record(request, Fact.ASKED, actor=reviewer_actor(reviewer), now=now, question=question.pk, text=text)
         tell(request)
     return question
@@ -67,6 +69,7 @@ def answer(request: GovernanceRequest, *, agent: Agent, text: str) -> Question:
         if answered != 1:
             raise WrongState(f"The question about {request.reference} was answered a moment ago.")
         question.answer, question.answered_at = text, now
+        GovernanceRequest.objects.filter(pk=request.pk).update(asked=Asked.ANSWERED)
         record(request, Fact.ANSWERED, actor=agent_actor(request.agent.name), now=now, question=question.pk, text=text)
         tell(request)
     return question

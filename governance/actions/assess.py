@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from governance.actions.moves import GATEWAY, _move, record
 from governance.models import Assessment, Decision, GovernanceRequest
-from governance.models.assessments import Action
+from governance.models.assessments import BANDS, NO_BAND, Action
 from governance.models.decisions import Source
 from governance.models.evidence import Fact
 from governance.policy import Effect
@@ -47,7 +47,8 @@ def assess(request: GovernanceRequest, score: Score) -> Assessment:
         )
         if created:
             request.risk_score = score.risk_score
-            request.save(update_fields=["risk_score"])
+            request.band = NO_BAND if score.failure else BANDS[str(score.classification)]
+            request.save(update_fields=["risk_score", "band"])
             record(
                 request, Fact.SCORED, actor=GATEWAY, now=now, risk_score=score.risk_score,
                 classification=str(score.classification), action=str(score.action), scorer=score.scorer,
@@ -71,7 +72,7 @@ def triage(request_id: UUID | str) -> str:
         if assessment is not None and _goes_through(request, assessment):
             _approve(request, assessment)
         else:
-            unscored = {} if assessment else {"risk_score": 100}
+            unscored = {} if assessment else {"risk_score": 100, "band": NO_BAND}
             why = f"{_why_reviewed(request, assessment)}: a person decides."
             _move(request, Status.IN_REVIEW, actor=GATEWAY, now=now, reason=why, **unscored)
             record(request, Fact.MOVED, actor=GATEWAY, now=now)

@@ -15,6 +15,12 @@ class Classification(models.TextChoices):
     HIGH = "HIGH_RISK", _("High risk")
 
 
+BANDS = {
+    Classification.HIGH.value: "high", Classification.MEDIUM.value: "medium", Classification.LOW.value: "low",
+}  # fmt: skip
+NO_BAND = "none"
+
+
 class Action(models.TextChoices):
     ALLOW = "ALLOW", _("Allow")
     PAUSE = "PAUSE", _("Pause for review")

@@ -29,6 +29,13 @@ EFFECTS = [
     (Effect.ALLOW.value, gettext_lazy("Allow")), (Effect.DENY.value, gettext_lazy("Deny")),
     (Effect.SCORE.value, gettext_lazy("Score")), (Effect.REVIEW.value, gettext_lazy("Review")),
 ]  # fmt: skip
+
+
+class Asked(models.TextChoices):
+    OPEN = "open", gettext_lazy("Waiting for the agent")
+    ANSWERED = "answered", gettext_lazy("Answered")
+
+
 DECIDING_ROLES = (Role.REVIEWER, Role.ADMIN)
 
 
@@ -90,6 +97,12 @@ class GovernanceRequest(models.Model):
 
     # The assessment's figures once more, so that the queue sorts and filters without a join.
     risk_score = models.PositiveSmallIntegerField(null=True, editable=False)
+    band = models.CharField(
+        max_length=6, blank=True, editable=False,
+        help_text="high, medium or low as the scorer classified it; none without a usable score; empty before.",
+    )
+    # Likewise of the questions: what the last one is.
+    asked = models.CharField(max_length=8, choices=Asked, blank=True, editable=False)
 
     received_at = models.DateTimeField(default=timezone.now, editable=False)
     deadline = models.DateTimeField(editable=False)
@@ -135,6 +148,18 @@ class GovernanceRequest(models.Model):
             models.Index(fields=["team", "deadline", "id"], condition=Q(status="in_review"), name="queue_by_deadline"),
             models.Index(
                 fields=["team", "-risk_score", "deadline", "id"], condition=Q(status="in_review"), name="queue_by_risk"
+            ),
+            models.Index(
+                fields=["team", "band", "-risk_score", "deadline", "id"], condition=Q(status="in_review"),
+                name="queue_by_band",
+            ),
+            models.Index(
+                fields=["team", "policy_rule", "-risk_score", "deadline", "id"], condition=Q(status="in_review"),
+                name="queue_by_rule",
+            ),
+            models.Index(
+                fields=["team", "deadline", "id"], condition=Q(status="in_review", asked="answered"),
+                name="queue_answered",
             ),
             models.Index(
                 fields=["claimed_by", "deadline", "id"], condition=Q(status="in_review", claimed_by__isnull=False),

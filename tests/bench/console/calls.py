@@ -46,7 +46,7 @@ REQUESTS = (
     "id", "reference", "team_id", "agent_id", "tool_id", "status", "arguments_json", "arguments_digest",
     "stated_reason", "intent", "context_json", "tool_digest", "policy_version_id", "policy_rule", "policy_effect",
     "threshold", "risk_score", "received_at", "deadline", "started_at", "decided_at", "finalized_at", "finished_at",
-    "claimed_by_id", "claimed_until", "claim_note",
+    "claimed_by_id", "claimed_until", "claim_note", "band", "asked",
 )
 
 
@@ -246,14 +246,17 @@ class _Call:
             hashlib.sha256(self.text.encode()).hexdigest(), self.stated, self.intent, "", self.tool.digest,
             self.version, rule, effect, 70, self.risk, _text(self.at), _text(deadline), _text(started), _text(decided),
             _text(decided or finished), _text(finished), self.desk.reviewers[0] if claimed else None, _text(until),
-            "Please look: you know the case." if claimed and self.rng.random() < 0.2 else "",
+            "Please look: you know the case." if claimed and self.rng.random() < 0.2 else "", self.band, self.asked,
         ))  # fmt: skip
 
     risk: int | None = None
+    band = ""
+    asked = ""
 
     def _assess(self, risk: int) -> None:
         self.risk = risk
-        band = "HIGH_RISK" if risk >= 70 else "MEDIUM_RISK" if risk >= 40 else "LOW_RISK"
+        self.band = "high" if risk >= 70 else "medium" if risk >= 40 else "low"
+        band = f"{self.band.upper()}_RISK"
         self.batch.assessments.append((
             self.pk, risk, band, "PAUSE" if risk >= 70 else "ALLOW", "It changes a record of a person.",
             _contributions(risk), "embedded", "1.0", "", 2 + self.number % 9, _text(self._later(0.02)),
@@ -282,6 +285,7 @@ class _Call:
 
     def _question(self, *, answered: bool) -> None:
         asked = min(self._later(60), self.calls.now)
+        self.asked = "answered" if answered else "open"
         self.batch.questions.append((
             self.pk, "Which document says so?", self.desk.reviewers[0], _text(asked),
             "The letter of the third of the month." if answered else "",
