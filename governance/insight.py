@@ -115,6 +115,11 @@ def preview_of(
     return Preview(**{**vars(found), "reversibility": words})
 
 
+def is_told_at_once(tool: Tool) -> bool:
+    """Whether `preview_of` asks no other tool: from our own tables, or there is nothing to tell."""
+    return not tool.preview
+
+
 def _preview(
     request: GovernanceRequest, tool: Tool, arguments: Mapping[str, Any], by: User | None
 ) -> Preview:

@@ -37,9 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Console:
     """The gateway's process: its address, and rows made inside it."""
 
-    def __init__(self, folder: Path, empty: Path, *, workers: bool = False) -> None:
+    def __init__(self, folder: Path, empty: Path, *, workers: bool = False, static: Path | None = None) -> None:
+        """`static`: where the static files were collected, to be served as in production."""
         self.database, self.empty = folder / empty.name, empty
         env = clean_env(ATLAS_DATA_DIR=str(folder), ATLAS_RUN_WORKERS=str(int(workers)))
+        if static:
+            env["ATLAS_STATIC_ROOT"] = str(static)
         with (folder / "server.log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.browser.server"], cwd=ROOT, env=env, text=True,

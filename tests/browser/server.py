@@ -18,13 +18,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atlas_site.settings")
 
 
 def prepare() -> None:
-    # Static files straight from the folders: what is tried is the console, not collectstatic.
+    if "ATLAS_STATIC_ROOT" not in os.environ:
+        serve_from_folders()
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    django.setup()
+
+
+def serve_from_folders() -> None:
+    """Static files as they are written: most tests try the console, not collectstatic."""
     settings.STORAGES = {
         **settings.STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    django.setup()
 
 
 def answer_lines() -> None:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from governance.errors import GovernanceError, NotAllowed, WrongState
+from governance.insight import is_told_at_once, preview_of
 from governance.models import GovernanceRequest
 from reviews.access import visible_request
 from reviews.cards import Card, card_of
@@ -70,11 +71,15 @@ def show(request: HttpRequest, wanted: GovernanceRequest, *, status: int = 200, 
 
 
 def full_context(card: Card, **said: Any) -> dict[str, Any]:
-    """With what stands around the case, which does not change while it is open."""
+    """With what stands around the case, which does not change while it is open.
+
+    Without `preview` the page asks for it afterwards: it may take two seconds.
+    """
     row = card.request
+    at_once = row.is_waiting and is_told_at_once(row.tool)
     return {
         **card_context(card, **said), "recent": recent_calls(card.user, row.agent, before=row),
-        "similar": similar_cases(card.user, row),
+        "similar": similar_cases(card.user, row), "preview": preview_of(row, by=card.user) if at_once else None,
     }
 
 
