@@ -96,7 +96,7 @@ def test_without_the_declaration_a_call_is_never_a_task(front: Front) -> None:
         "name": "wait_for_decision", "arguments": {"reference": call(front)["taskId"], "seconds": 0},
     })["result"]
     assert answer["resultType"] == "complete"
-    assert answer["structuredContent"]["status"] in ("received", "in_review")
+    assert answer["structuredContent"]["status"] in ("received", "scoring", "in_review")
 
 
 def test_a_rejected_call_is_completed_with_an_error(front: Front) -> None:
