@@ -91,9 +91,12 @@ def wake(request_id: str) -> None:
             loop.call_soon_threadsafe(event.set)
 
 
-def announce(*, request_id: UUID, reference: str, team_id: int, status: str) -> None:
-    """After the commit of the current transaction, tell everybody that this request has this status now."""
-    message = _message(request_id, reference, team_id, status)
+def announce(*, request_id: UUID, reference: str, team_id: int, status: str, moved: bool) -> None:
+    """After the commit of the current transaction, tell everybody that this request has this status now.
+
+    `moved` is False when something else about it changed (a claim, a question, its deadline).
+    """
+    message = _message(request_id, reference, team_id, status, moved)
     transaction.on_commit(lambda: _tell(message), robust=True)
 
 
@@ -144,8 +147,11 @@ def _tell_soon() -> None:
             _to_groups(_message(*change), team_group(team_id))
 
 
-def _message(request_id: UUID, reference: str, team_id: int, status: str) -> dict:
-    return {"type": "request.changed", "id": str(request_id), "reference": reference, "status": status, "team": team_id}
+def _message(request_id: UUID, reference: str, team_id: int, status: str, moved: bool = True) -> dict:
+    return {
+        "type": "request.changed", "id": str(request_id), "reference": reference, "status": status, "team": team_id,
+        "moved": moved,
+    }
 
 
 def announce_work(loop: str) -> None:

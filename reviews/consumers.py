@@ -18,7 +18,10 @@ NOT_LOGGED_IN = 4401
 
 
 class QueueConsumer(AsyncJsonWebsocketConsumer):
-    """Sends `{"reference", "status"}` per change. Takes no messages."""
+    """Sends `{"reference", "status", "moved"}` per change; not moved: something else about it changed.
+
+    Takes no messages.
+    """
 
     joined: frozenset[str] = frozenset()
     checked_at = 0.0
@@ -45,7 +48,7 @@ class QueueConsumer(AsyncJsonWebsocketConsumer):
                 return
             await self._join(groups)
         if team_group(message["team"]) in self.joined:
-            await self.send_json({"reference": message["reference"], "status": message["status"]})
+            await self.send_json({name: message[name] for name in ("reference", "status", "moved")})
 
     async def _join(self, groups: frozenset[str]) -> None:
         for group in self.joined - groups:

@@ -61,15 +61,16 @@ def _move(
         request=request, from_status=old, to_status=to, actor=actor, user=user, reason=reason, at=now
     )
     queue_deliveries([(request.pk, request.agent_id, to)], now=now)
-    tell(request)
+    tell(request, moved=True)
 
 
 _ENDS = {Status.SUCCEEDED, Status.FAILED, Status.OUTCOME_UNKNOWN, Status.DENIED, Status.EXPIRED, Status.CANCELLED}
 
 
-def tell(request: GovernanceRequest) -> None:
+def tell(request: GovernanceRequest, *, moved: bool = False) -> None:
     announce(
-        request_id=request.pk, reference=request.reference, team_id=request.team_id, status=str(request.status)
+        request_id=request.pk, reference=request.reference, team_id=request.team_id, status=str(request.status),
+        moved=moved,
     )
 
 

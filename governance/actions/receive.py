@@ -77,7 +77,7 @@ def receive(
             _decide_by_policy(request, ruling, now)
         if outcome.effect != Effect.DENY:
             emit(request, REQUESTED, kind="requested")
-        tell(request)
+        tell(request, moved=True)
     return request, True
 
 

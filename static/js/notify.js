@@ -5,7 +5,8 @@ const wants = (what) => localStorage.getItem(`atlas:${what}`) === "on";
 let audio;
 
 document.addEventListener("atlas:changed", (event) => {
-  const { reference, status } = event.detail;
+  const { reference, status, moved } = event.detail;
+  if (!moved) return;  // a claim or a question is nothing new
   if (status !== "in_review") { seen.delete(reference); return; }
   if (seen.has(reference)) return;
   seen.add(reference);

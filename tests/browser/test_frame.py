@@ -103,3 +103,29 @@ def test_a_page_from_right_to_left_fits(console: Console, sarah: str, visit: Vis
             page.goto(path)
             page.evaluate("document.documentElement.dir = 'rtl'")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+AWAY = """() => {
+  window.told = [];
+  window.Notification = class extends EventTarget {
+    static permission = "granted";
+    constructor(title, options) { super(); told.push(options.body); }
+  };
+  Object.defineProperty(document, "hidden", { value: true, configurable: true });
+}"""
+
+
+def test_who_looked_away_is_notified_of_what_is_new_alone(console: Console, sarah: str, visit: Visit) -> None:
+    before = console.make("make_request().reference")
+    page = visit(sarah, permissions=["notifications"])
+    page.goto("/preferences/")
+    page.get_by_label("a notification").check()
+    page.goto("/queue/")
+    listening(page)
+    page.evaluate(AWAY)
+    console.make(
+        f"actions.claim(GovernanceRequest.objects.get(reference='{before}'), reviewer=make_reviewer('mona'))"
+    )
+    new = console.make("make_request(risk=99).reference")
+    page.wait_for_function("told.length > 0")
+    assert page.evaluate("told") == [new]

@@ -36,7 +36,7 @@ def logged_in(user: User) -> Client:
 async def tell(team: Team, reference: str = "evt_1") -> None:
     await get_channel_layer().group_send(
         team_group(team.pk),
-        {"type": "request.changed", "id": "1", "reference": reference, "status": "in_review", "team": team.pk},
+        {"type": "request.changed", "id": "1", "reference": reference, "status": "in_review", "team": team.pk, "moved": True},
     )
 
 
@@ -56,7 +56,7 @@ async def test_a_member_hears_reference_and_status_and_nothing_else() -> None:
     socket = line(await logged_in(user))
     assert (await socket.connect())[0]
     await tell(await sync_to_async(Team.objects.default)())
-    assert await socket.receive_json_from() == {"reference": "evt_1", "status": "in_review"}
+    assert await socket.receive_json_from() == {"reference": "evt_1", "status": "in_review", "moved": True}
     await socket.disconnect()
 
 
