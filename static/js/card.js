@@ -78,10 +78,14 @@ async function look() {
   const box = theCase();
   if (!box) return;
   try {
-    const answer = await fetch(`${box.dataset.fragment}?version=${box.dataset.version}`, { headers: { "X-Requested-With": "fetch" } });
+    const known = box.dataset.version;
+    const answer = await fetch(`${box.dataset.fragment}?version=${known}`, { headers: { "X-Requested-With": "fetch" } });
+    const html = answer.status === 200 ? await answer.text() : "";
     if (answer.redirected) location.reload();  // logged out meanwhile
     else if (answer.status === 404) gone(box);
-    else if (answer.status === 200 && box.isConnected) take(box, await answer.text());
+    else if (!html || !box.isConnected) return;
+    else if (box.dataset.version === known) take(box, html);
+    else soon();  // an act was answered meanwhile: what it said (who was faster) stays
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;  // the network is away; the live line will say so and catch up
   }
