@@ -165,7 +165,10 @@ class Card:
         execution = getattr(request, "execution", None)
         facts = {
             "state": (*stands, request.deadline, held),
-            "outcome": (*stands, decision and decision.pk, self.can_undo, execution and execution.returned_at),
+            "outcome": (
+                *stands, decision and decision.pk, self.can_undo, execution and execution.returned_at,
+                self.is_mine and request.claim_note,
+            ),
             "talk": (asked, request.is_waiting),
             "history": len(self.transitions),
             "decide": (*stands, held, bool(self.question), [person.pk for person in self.deciders]),
