@@ -84,8 +84,10 @@ async function look() {
     if (answer.redirected) location.reload();  // logged out meanwhile
     else if (answer.status === 404) gone(box);
     else if (!html || !box.isConnected) return;
+    // What an act is answered (who was faster) is neither lost with its form nor overwritten.
+    else if (box.querySelector("form.htmx-request")) soon(300);
     else if (box.dataset.version === known) take(box, html);
-    else soon();  // an act was answered meanwhile: what it said (who was faster) stays
+    else soon();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;  // the network is away; the live line will say so and catch up
   }

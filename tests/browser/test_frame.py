@@ -5,15 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Console
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-SHIFTS = """new Promise((done) => {
-  let sum = 0;
-  const add = (list) => { for (const entry of list.getEntries()) sum += entry.value; };
-  new PerformanceObserver(add).observe({type: "layout-shift", buffered: true});
-  requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
-})"""
+from tests.browser.conftest import PHONE, Console, listening
 
 Visit = Callable[..., Page]
 
@@ -22,10 +14,6 @@ Visit = Callable[..., Page]
 def sarah(console: Console) -> str:
     console.make("make_reviewer('sarah', first_name='Sarah', last_name='Lind')")
     return "sarah"
-
-
-def listening(page: Page) -> None:
-    expect(page.locator("html[data-live=on]")).to_be_attached()
 
 
 def test_on_a_phone_the_rest_is_one_tab_away(console: Console, sarah: str, visit: Visit) -> None:
@@ -84,15 +72,6 @@ def test_what_is_sent_without_network_is_kept_and_sent_by_the_next_press(
     expect(page.locator(".held.is-back")).to_be_visible()
     page.get_by_role("button", name="Halt now").click()
     expect(page.get_by_text("pay-desk is halted.")).to_be_visible()
-
-
-@pytest.mark.parametrize("device", [PHONE, {}], ids=["phone", "desk"])
-def test_nothing_moves_while_a_page_loads(console: Console, sarah: str, visit: Visit, device: dict) -> None:
-    console.make("make_request()")
-    page = visit(sarah, **device)
-    for path in ("/queue/", "/halts/", "/preferences/"):
-        page.goto(path, wait_until="networkidle")
-        assert page.evaluate(SHIFTS) < 0.01, path
 
 
 def test_a_page_from_right_to_left_fits(console: Console, sarah: str, visit: Visit) -> None:

@@ -140,6 +140,7 @@ def test_3_an_edited_call_is_shown_confirmed_and_what_runs(
     expect(page.locator("ins")).to_have_text("7")
     page.get_by_role("button", name="Approve with these changes").click()
     expect(page.get_by_text("Approved with changes by")).to_be_visible()
+    expect(page.locator("[data-edit-slot]")).to_be_empty()
     expect(page.get_by_text("Executed once; this is the real result.")).to_be_visible(timeout=30_000)
     assert console.make(f"Decision.objects.get(request__reference='{reference}').arguments['days']") == "7"
     assert "/days" in agent.reads(reference) or '"days"' in agent.reads(reference), "the agent is told what changed"
@@ -281,7 +282,8 @@ def test_9_a_page_that_is_no_longer_true_explains_itself(
 ) -> None:
     """The right lost while the page was open, the deadline passed, a stale tab, the back button, a double click."""
     membership = "Membership.objects.filter(user__username='sarah').update(role='{}')"
-    page, stale = opened(visit, "sarah", reference, look), None
+    page = opened(visit, "sarah", reference, look)
+    page.wait_for_load_state("networkidle")
     console.make(membership.format("viewer"))
     page.get_by_role("button", name=APPROVE).click()
     expect(page.get_by_role("alert")).to_be_visible()

@@ -6,10 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Console
+from tests.browser.conftest import DESK, PHONE, Console
 
-DESK = {"viewport": {"width": 1440, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 ROWS = "[data-list] > [data-reference]"
 ALIKE = "__import__('tests.reviews.alike', fromlist=['make_alike']).make_alike"
 
