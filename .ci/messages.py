@@ -7,6 +7,7 @@ gone leaves the file. tests/test_translations.py fails when the files are not wh
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import django
@@ -17,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
+DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes at every run
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "reviews" / "locale"
 SOURCES = [("governance", "*.py"), ("reviews", "*.py"), ("mcp_bridge/downstream", "*.py"), ("templates", "*.html")]
@@ -77,6 +79,7 @@ def po_text(catalog: Catalog) -> bytes:
 
 def mo_bytes(catalog: Catalog) -> bytes:
     file = io.BytesIO()
+    catalog.creation_date = catalog.revision_date = DATE
     write_mo(file, catalog)
     return file.getvalue()
 
