@@ -36,7 +36,10 @@ def logged_in(user: User) -> Client:
 async def tell(team: Team, reference: str = "evt_1") -> None:
     await get_channel_layer().group_send(
         team_group(team.pk),
-        {"type": "request.changed", "id": "1", "reference": reference, "status": "in_review", "team": team.pk, "moved": True},
+        {
+            "type": "request.changed", "id": "1", "reference": reference, "status": "in_review", "team": team.pk,
+            "moved": True,
+        },
     )
 
 
