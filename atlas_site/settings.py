@@ -304,6 +304,9 @@ SPECTACULAR_SETTINGS = {
         "HealthStatus": ["ready", "not ready"],
         "DecisionVerdict": "governance.states.Verdict",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums", "reviews.openapi.add_json_value",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -18,6 +18,7 @@ from governance.changes import changes
 from governance.models import Agent, Assessment, Decision, Execution, GovernanceRequest, Question, Transition
 from governance.policy import Effect
 from governance.states import Verdict
+from reviews.openapi import VALUE
 from reviews.sentences import sentence_of
 
 
@@ -281,10 +282,7 @@ class OptionalReasonField(serializers.CharField):
         )
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"anyOf": [
-    {"type": "string"}, {"type": "boolean"}, {"type": "array", "items": {}}, {"type": "object"},
-    {"type": "number", "minimum": -(2**53) + 1, "maximum": 2**53 - 1},
-]}})  # fmt: skip
+@extend_schema_field({"type": "object", "additionalProperties": VALUE})
 class ArgumentsField(serializers.JSONField):
     """The whole arguments of a call."""
 
@@ -315,10 +313,13 @@ class VerdictSerializer(TextsSerializer):
         fields = schema["properties"]
         plain = {name: field for name, field in fields.items() if name != "arguments"}
         approved = {**fields, "verdict": {"type": "string", "enum": [Verdict.APPROVED.value]}}
-        return {"anyOf": [
-            {**schema, "properties": plain},
-            {**schema, "properties": approved, "required": [*schema["required"], "arguments"]},
-        ]}  # fmt: skip
+        return {
+            "required": schema["required"],  # else the document says that the body may be left out
+            "anyOf": [
+                {**schema, "properties": plain},
+                {**schema, "properties": approved, "required": [*schema["required"], "arguments"]},
+            ],
+        }
 
 
 class ReasonSerializer(TextsSerializer):
