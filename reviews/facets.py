@@ -76,7 +76,7 @@ def look(user: User) -> Look:
             agent, tool, rule, band, held=_held(holder, until, user, now), answered=asked == Asked.ANSWERED,
             soon=deadline <= now + SOON,
         )
-        for deadline, agent, tool, rule, band, holder, until, asked in found[:SCAN]
+        for deadline, agent, tool, rule, band, holder, until, asked in found[:SCAN] if deadline > now
     ]
     return Look(facts, is_whole=len(found) <= SCAN)
 

@@ -85,8 +85,11 @@ def count_waiting(user: User) -> int:
 
 
 def nearest_waiting(user: User, limit: int) -> list[QuerySet]:
-    """The requests that wait, those with the nearest deadlines first: at most `limit` of each team."""
-    parts = _per_team(user, GovernanceRequest.objects.waiting())
+    """What is in review, nearest deadlines first: at most `limit` of each team, with what is not expired yet.
+
+    Asked for deadlines to come, PostgreSQL expects few rows of a team and sorts all of them.
+    """
+    parts = _per_team(user, GovernanceRequest.objects.filter(status=Status.IN_REVIEW))
     return [rows.order_by("deadline", "id")[:limit] for rows in parts]
 
 
