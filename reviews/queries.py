@@ -18,7 +18,7 @@ from governance.states import Status
 from reviews.keyset import Key, Order, Page, key_at, merged_keys_after, page
 from reviews.names import attach_names
 
-PAGE_SIZE = 30  # rows, each a millisecond of drawing
+PAGE_SIZE = 25  # rows, each a millisecond of drawing
 MANY = 100  # a count stops here and is shown as "99+"
 # Filters that no index serves are tried on this many of the newest rows; the page offers to look further back.
 WINDOW = 12_000

@@ -25,7 +25,7 @@ Kind, Span = Tally.Kind, Tally.Span
 BY_SUBJECT = (Kind.ALL, Kind.AGENT, Kind.TOOL, Kind.RULE, Kind.BAND)
 DECISIONS = ("received", "reviewed", "approved", "rejected", "edited", "undone", "passed", "denied", "expired")
 VERDICTS = ("approved", "rejected")
-MOST_WAITING = 10_000  # a count of what waits stops here
+MOST_WAITING = 5_000  # a count of what waits stops here
 EXACT_WAITS = 300  # up to so many decisions, quantiles are of the rows themselves
 HOUR = timedelta(hours=1)
 DAYS = {"today": 1, "7d": 7, "30d": 30}
