@@ -63,7 +63,10 @@ def digest(text: str) -> str:
 
 def is_storable(text: str) -> bool:
     """Whether every database takes it: no NUL, no lone surrogate."""
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def check_depth(value: Any, *, limit: int = MAX_DEPTH) -> None:

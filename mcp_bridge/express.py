@@ -17,7 +17,7 @@ from referencing.exceptions import Unresolvable
 
 from governance.actions.execute import BROKE_OFF, UNKNOWN
 from governance.actions.express import AllowedCall, Return
-from governance.canonical import MAX_REASON_CHARS, bound_arguments, bound_context
+from governance.canonical import MAX_REASON_CHARS, bound_arguments, bound_context, is_storable
 from governance.errors import DownstreamFailed, DownstreamUnknown, GovernanceError, LimitExceeded, NotAllowed
 from governance.logs import log_reference
 from governance.models import GovernanceRequest
@@ -141,7 +141,7 @@ def _rule(
     if not catalog.takes_reason_itself(tool):
         reason = arguments.pop(catalog.REASON, "")
     intent, context = meta.get(INTENT, ""), meta.get(CONTEXT)
-    if not (_is_short(reason) and _is_short(intent)):
+    if not (_can_be_kept(reason) and _can_be_kept(intent)):
         return None
     try:
         text, arguments_digest = bound_arguments(arguments)
@@ -164,8 +164,8 @@ def _rule(
     return call, arguments
 
 
-def _is_short(text: object) -> bool:
-    return isinstance(text, str) and len(text) <= MAX_REASON_CHARS
+def _can_be_kept(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= MAX_REASON_CHARS and is_storable(text)
 
 
 async def _go(

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from governance.actions.finalize import expire
 from governance.actions.moves import GATEWAY, REQUESTED, _move, agent_actor, emit, hold_still, record, tell
-from governance.canonical import MAX_REASON_CHARS, bound_arguments, bound_context
-from governance.errors import LimitExceeded, NotAllowed
+from governance.canonical import MAX_REASON_CHARS, bound_arguments, bound_context, is_storable
+from governance.errors import InvalidArguments, LimitExceeded, NotAllowed
 from governance.models import Agent, Decision, GovernanceRequest, Tool, Transition
 from governance.models.decisions import Source
 from governance.models.evidence import Fact
@@ -43,6 +43,8 @@ def receive(
             raise LimitExceeded(
                 f"{label} has {len(value):,} characters; the limit is {MAX_REASON_CHARS:,}. Shorten it."
             )
+        if not is_storable(value):
+            raise InvalidArguments(f"{label} contains NUL or half of a surrogate pair. Remove it.")
     validate_arguments(tool, arguments)
     now = timezone.now()
     with transaction.atomic():

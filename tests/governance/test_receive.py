@@ -133,6 +133,14 @@ def test_reason_and_context_are_bounded():
         receive(context={"text": "x" * 17_000})
 
 
+@pytest.mark.parametrize("field", ["stated_reason", "intent"])
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
+def test_words_that_no_database_takes_are_refused(field, text):
+    with pytest.raises(InvalidArguments, match="NUL or half of a surrogate pair"):
+        actions.receive(agent=make_agent(), tool=make_tool(), arguments={}, **{field: text})
+    assert not GovernanceRequest.objects.exists()
+
+
 def test_an_overdue_request_reads_as_not_waiting_before_anybody_swept():
     request = overdue(make_request())
     assert request.is_overdue and not request.is_waiting
