@@ -41,7 +41,9 @@ def ask(request: GovernanceRequest, *, reviewer: User, text: str) -> Question:
                 question = Question.objects.create(request=request, text=text, asked_by=reviewer, asked_at=now)
         except IntegrityError:
             raise WrongState(_("Somebody else has just asked the agent.")) from None
-        GovernanceRequest.objects.filter(pk=request.pk).update(asked=Asked.OPEN)
+        waits = GovernanceRequest.objects.filter(pk=request.pk, status=Status.IN_REVIEW, round=request.round)
+        if waits.update(asked=Asked.OPEN) != 1:
+            raise WrongState(_("Somebody else was faster. Look at the case again."))
         record(request, Fact.ASKED, actor=reviewer_actor(reviewer), now=now, question=question.pk, text=text)
         tell(request)
     return question

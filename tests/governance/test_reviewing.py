@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.utils import timezone
@@ -284,3 +285,15 @@ def test_the_agents_platform_is_told_that_a_call_was_edited(settings):
     attempts = claim_deliveries(timezone.now(), most=10, full=[], room=lambda webhook: 10)
     told = {body["data"]["reference"]: body["data"] for body in (json.loads(each.body) for each in attempts)}
     assert told[request.reference]["edited"] is True and "edited" not in told[plain.reference]
+
+
+def test_a_question_is_not_left_on_a_call_that_is_decided_meanwhile(monkeypatch):
+    request, (first, second) = make_request(), (make_reviewer(), make_reviewer())
+
+    def decided_after_the_look(_seen):
+        actions.decide(request, reviewer=second, verdict=Verdict.REJECTED, reason="No.", source=Source.API)
+
+    monkeypatch.setattr(import_module("governance.actions.ask"), "check_waiting", decided_after_the_look)
+    with pytest.raises(WrongState, match="Somebody else was faster"):
+        actions.ask(request, reviewer=first, text="Why now?")
+    assert not request.questions.exists()
