@@ -21,6 +21,13 @@ def sarah():
 
 
 @pytest.fixture
+def as_sarah(sarah, client):
+    """A browser in which she is logged in."""
+    client.force_login(sarah)
+    return client
+
+
+@pytest.fixture
 def call(sarah, unthrottled):
     token = issue_api_token(sarah)
 

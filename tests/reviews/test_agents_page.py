@@ -13,17 +13,6 @@ from tests.factories import make_agent, make_request, make_reviewer, make_team, 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def test_the_list_shows_state_and_what_happened_today(as_sarah: Client, sarah: User) -> None:
     agent = make_agent("Pay desk", owner=make_reviewer("jonas", first_name="Jonas"))
     make_request(agent=agent, status=Status.SUCCEEDED)

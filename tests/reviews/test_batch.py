@@ -13,17 +13,6 @@ from tests.reviews.alike import ARGUMENTS, make_alike, make_low
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def names(requests: list[GovernanceRequest]) -> list[str]:
     return [request.reference for request in requests]
 

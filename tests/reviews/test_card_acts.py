@@ -22,12 +22,6 @@ def sarah() -> User:
 
 
 @pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
-@pytest.fixture
 def mona() -> User:
     return make_reviewer("mona", first_name="Mona", last_name="Abadi")
 

@@ -27,17 +27,6 @@ ARGUMENTS = {"id": "BEN-123", "days": 14, "address": {"street": "Main Road"}}
 
 
 @pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
-@pytest.fixture
 def request_() -> GovernanceRequest:
     return make_request(tool=make_tool("pay", input_schema=SCHEMA), arguments=ARGUMENTS)
 

@@ -11,11 +11,6 @@ from tests.factories import make_agent, make_request, make_reviewer, make_team, 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah():
-    return make_reviewer("sarah")
-
-
 def ask(person: str = "BEN-123", days: int = 14, **fields: object) -> GovernanceRequest:
     return make_request(arguments={"beneficiary_id": person, "days": days, "reason": "Hardship"}, **fields)
 

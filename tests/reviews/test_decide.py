@@ -14,17 +14,6 @@ from tests.factories import make_agent, make_request, make_reviewer, make_team, 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def logged_in(user: User, **kwargs: object) -> Client:
     client = Client(**kwargs)
     client.force_login(user)

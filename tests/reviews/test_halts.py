@@ -12,11 +12,6 @@ from tests.factories import make_agent, make_request, make_reviewer, make_team, 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah():
-    return make_reviewer("sarah")
-
-
 def subjects():
     tool = make_tool()
     return {"agent": make_agent("pay-desk"), "tool": tool, "server": tool.server, "team": Team.objects.default()}

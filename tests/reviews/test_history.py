@@ -14,17 +14,6 @@ from tests.factories import make_agent, make_request, make_reviewer, make_team, 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def found(client: Client, **query: object) -> list[str]:
     answer = client.get("/history/", query)
     assert answer.status_code == 200

@@ -14,20 +14,9 @@ from governance.models.decisions import Source
 from governance.states import Status, Verdict
 from reviews import statistics, tallying
 from reviews.models import Tally
-from tests.factories import make_agent, make_request, make_reviewer, make_team, make_tool, overdue
+from tests.factories import make_agent, make_request, make_team, make_tool, overdue
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
 
 
 def seen(client: Client, **query: str) -> dict:

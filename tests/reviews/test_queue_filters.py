@@ -25,12 +25,6 @@ def mona() -> User:
     return make_reviewer("mona", first_name="Mona", last_name="Adler")
 
 
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def shown(client: Client, **query: object) -> set[str]:
     return {row.reference for row in client.get("/queue/", query).context["rows"]}
 

@@ -15,17 +15,6 @@ from tests.factories import make_agent, make_request, make_reviewer, make_score,
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def page_of(client: Client, request: GovernanceRequest) -> str:
     answer = client.get(request.get_absolute_url())
     assert answer.status_code == 200

@@ -3,23 +3,11 @@
 import pytest
 from django.test import Client
 
-from governance.models import User
 from reviews import saved
 from reviews.models import SavedView
 from tests.factories import make_request, make_reviewer
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
 
 
 def save(client: Client, name: str = "Quick", query: str = "band=low", page: str = "queue") -> object:

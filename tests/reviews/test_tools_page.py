@@ -4,23 +4,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from governance.models import Tool, User
+from governance.models import Tool
 from governance.states import Status
 from reviews import tallying
-from tests.factories import make_request, make_reviewer, make_team, make_tool
+from tests.factories import make_request, make_team, make_tool
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sarah() -> User:
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
 
 
 @pytest.mark.parametrize(

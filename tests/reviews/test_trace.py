@@ -22,12 +22,6 @@ def sarah() -> User:
     return make_reviewer("sarah", first_name="Sarah", last_name="Okafor")
 
 
-@pytest.fixture
-def as_sarah(sarah: User, client: Client) -> Client:
-    client.force_login(sarah)
-    return client
-
-
 def traced(request: GovernanceRequest) -> Trace:
     user = User.objects.create_superuser("root")
     return trace_of(visible_request(user, request.reference))

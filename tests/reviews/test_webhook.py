@@ -27,11 +27,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sarah():
-    return make_reviewer("sarah")
-
-
-@pytest.fixture
 def token(sarah):
     return issue_api_token(sarah)
 
